@@ -1,0 +1,1 @@
+"""One outside thing per file; its errors are translated into ours at the seam."""

@@ -1,0 +1,1 @@
+"""One verb per file: open the edges, call the core, write the text."""

@@ -1,0 +1,36 @@
+"""
+One text for one value: what is compared, hashed, stored and signed.
+
+Canonical JSON is UTF-8, sorted keys, no spaces, no ASCII escapes. Values are compared by this text and not as Python
+objects, because Python says `{"a": 1} == {"a": True}`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+
+def canonical_json(value: Any) -> str:
+    """Return the canonical text of a JSON value. Raises ValueError for NaN and infinities, TypeError for non-JSON."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """Return the content address of a JSON value: `sha256:` and 64 hex digits of its canonical text."""
+    return digest_of_text(canonical_json(value))
+
+
+def digest_of_text(text: str) -> str:
+    """Return the content address of a text."""
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def same(a: Any, b: Any) -> bool:
+    """Say whether two JSON values have one canonical text. `a is b` and strings take a short cut."""
+    if a is b:
+        return True
+    if isinstance(a, str) or isinstance(b, str):
+        return isinstance(a, str) and isinstance(b, str) and a == b
+    return canonical_json(a) == canonical_json(b)

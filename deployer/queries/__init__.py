@@ -1,0 +1,1 @@
+"""Offline checking of KQL, Lucene, EQL and ES|QL: text in, findings out."""
