@@ -83,7 +83,11 @@ class Problem:
 
     def __str__(self) -> str:
         """One line: `rules/x.toml:12:3: rule.severity: message; remedy [code]`."""
-        place = self.path + (f":{self.line}" if self.line else "") + (f":{self.column}" if self.line and self.column else "")
+        place = (
+            self.path
+            + (f":{self.line}" if self.line else "")
+            + (f":{self.column}" if self.line and self.column else "")
+        )
         key = f"{self.key}: " if self.key else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
         return f"{place}: {key}{self.message}{remedy} [{self.code}]"
@@ -111,7 +115,10 @@ class ProblemsError(DeployerError):
     def __init__(self, problems: tuple[Problem, ...], *, hint: str = "") -> None:
         errors = sum(problem.severity is Severity.ERROR for problem in problems)
         files = len({problem.path for problem in problems})
-        super().__init__(f"{errors} {'problem' if errors == 1 else 'problems'} in {files} {'file' if files == 1 else 'files'}", hint=hint)
+        super().__init__(
+            f"{errors} {'problem' if errors == 1 else 'problems'} in {files} {'file' if files == 1 else 'files'}",
+            hint=hint,
+        )
         self.problems = tuple(sorted(problems))
 
 

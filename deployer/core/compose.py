@@ -1,0 +1,75 @@
+"""
+The body of one write: what is live, with the planned fields put on top (design section 5, "A plan's change").
+
+Everything that the plan does not write is sent back as it was read, because a PUT resets what it omits (facts.md 3.2);
+so exceptions, actions, tags and unknown fields that somebody else added survive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deployer.core.actions import keep_uuids
+from deployer.core.change import Change
+from deployer.core.fields import IDENTITY, SERVER_OWNED
+from deployer.core.normalise import MARKER_PREFIX, markers, without_markers
+from deployer.core.ports import Body
+
+
+def creation(change: Change, marker: str) -> Body:
+    """Return the POST body of a create or of a recreate's second half: disabled, our marker as the last tag."""
+    body = {key: value for key, value in (change.after or {}).items() if value is not None}
+    body[IDENTITY] = change.rule_id
+    body["enabled"] = False
+    body["tags"] = _marked(body.get("tags") or [], marker)
+    return body
+
+
+def replacement(live: Mapping[str, Any], change: Change, marker: str) -> Body:
+    """
+    Return the PUT body of a content change on top of `live`; `enabled` stays as it is live, so that Kibana makes one
+    write and not two (transactions.md K3). The marker is kept where it is, added only where the change says so.
+    """
+    after = change.after or {}
+    body = {key: value for key, value in live.items() if key not in SERVER_OWNED}
+    for name in change.content:
+        if name in after:
+            body[name] = after[name]
+        else:
+            body.pop(name, None)
+    if "actions" in change.content:
+        body["actions"] = keep_uuids(after.get("actions") or [], live.get("actions") or [])
+    owned = markers(live.get("tags") or [])
+    wanted = (marker,) if change.marker or change.adopts or marker in owned else ()
+    if "tags" in change.content or change.marker or change.adopts:
+        body["tags"] = _kept_server_tags(body.get("tags") or [], live.get("tags") or [])
+        body["tags"] = [*body["tags"], *(tag for tag in owned if tag != marker), *wanted]
+    body[IDENTITY] = change.rule_id
+    body["enabled"] = bool(live.get("enabled", False))
+    return body
+
+
+def restoration(before_image: Mapping[str, Any], live: Mapping[str, Any]) -> Body:
+    """Return the PUT body that brings a rule back to its before-image; `enabled` stays as it is live (a flip follows)."""
+    body = {key: value for key, value in before_image.items() if key not in SERVER_OWNED}
+    body["enabled"] = bool(live.get("enabled", False))
+    return body
+
+
+def recreation(before_image: Mapping[str, Any]) -> Body:
+    """Return the POST body that brings a deleted rule back, disabled; Kibana gives it a new id (transactions.md K9)."""
+    body = {key: value for key, value in before_image.items() if key not in SERVER_OWNED}
+    body["enabled"] = False
+    return body
+
+
+def _marked(tags: list[Any], marker: str) -> list[Any]:
+    return [*(tag for tag in tags if not (isinstance(tag, str) and tag.startswith(MARKER_PREFIX))), marker]
+
+
+def _kept_server_tags(tags: list[Any], live_tags: list[Any]) -> list[Any]:
+    """Return `tags` without markers, plus the tags that Kibana added by itself and that stay (facts.md 2.4)."""
+    own = without_markers(tags)
+    server = [tag for tag in live_tags if tag not in own and tag not in without_markers(live_tags)]
+    return [*own, *(tag for tag in server if not str(tag).startswith(MARKER_PREFIX))]

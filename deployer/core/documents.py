@@ -1,0 +1,41 @@
+"""
+Content-addressed documents, packed in bundles: the rules of a deployment as JSON lines under one name.
+
+A bundle is immutable and named by the sha256 of its bytes, so it can be written twice, checked after reading, and
+found by anybody who knows its name. One deployment writes one bundle, whatever its size (a push, a PUT, an fsync).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from deployer.core.canonical import canonical_json, digest
+from deployer.errors import StateError
+
+
+def pack(documents: Iterable[Mapping[str, Any]]) -> tuple[str, bytes]:
+    """Return the store name and the bytes of a bundle that holds these documents, sorted by digest, each once."""
+    lines = {digest(document): canonical_json(document) for document in documents}
+    text = "".join(f'{{"digest":"{name}","document":{lines[name]}}}\n' for name in sorted(lines))
+    data = text.encode("utf-8", "surrogatepass")
+    return f"bundles/{hashlib.sha256(data).hexdigest()}.ndjson", data
+
+
+def check(name: str, data: bytes) -> None:
+    """Raise StateError if the bytes are not those that the bundle's name promises."""
+    if not name.endswith(f"/{hashlib.sha256(data).hexdigest()}.ndjson"):
+        raise StateError(f"{name} is damaged: its content does not match its name")
+
+
+def find(data: bytes, wanted: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the wanted documents of a bundle, by digest. Only their lines are parsed."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in set(wanted):
+        start = data.find(f'{{"digest":"{name}"'.encode())
+        if start >= 0:
+            line = data[start : data.index(b"\n", start)]
+            found[name] = json.loads(line)["document"]
+    return found

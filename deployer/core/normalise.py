@@ -1,0 +1,196 @@
+"""
+One canonical form for a rule, whoever wrote it: a file, Kibana, or a record.
+
+The canonical form has every field that exists for the rule's type with Kibana's default filled in, Kibana's own
+rewritings done (facts.md section 2.4), sets sorted, and nothing that the server owns. Fields without an opinion
+(`core.fields`) appear only where they are set. It is what fingerprints, `authored` and `written` are digests of, and
+what every comparison reads. Idempotent: the canonical form of a canonical form is itself (held by a property test).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from deployer.core.canonical import canonical_json
+from deployer.core.fields import ABSENT, FIELDS, IDENTITY, SERVER_OWNED, SERVER_TAGS, default_of, field
+
+MARKER_PREFIX: Final = "deployer:"
+_SYSTEM_CONNECTOR: Final = "system-connector-"
+_DEFAULT_FREQUENCY: Final = {"summary": True, "notifyWhen": "onActiveAlert", "throttle": None}
+
+
+def canonical(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the canonical form of a rule: a body of Kibana's API, a rendered payload, or a canonical rule."""
+    rule_type = content.get("type", "")
+    result: dict[str, Any] = {IDENTITY: content.get(IDENTITY)}
+    for name in FIELDS:
+        value = canonical_field(name, content.get(name, ABSENT), rule_type)
+        if value is not ABSENT:
+            result[name] = value
+    for name in content:
+        if name not in FIELDS and name not in SERVER_OWNED and name != IDENTITY and content[name] is not None:
+            result[name] = content[name]
+    return result
+
+
+def canonical_field(name: str, value: Any, rule_type: str) -> Any:
+    """Return the canonical value of one field, ABSENT where the canonical form has no such key."""
+    row = field(name)
+    if not row.exists_for(rule_type):
+        return ABSENT
+    if value is not ABSENT and value is not None:
+        normaliser = _NORMALISERS.get(name)
+        value = normaliser(value, rule_type) if normaliser else value
+        if row.listing == "set" and isinstance(value, list):
+            value = _sorted_set(value)
+        if row.empty and value in ([], ""):
+            value = ABSENT
+    if value is ABSENT or value is None:
+        return default_of(name, rule_type) if row.opinion else ABSENT
+    return value
+
+
+def same_field(name: str, a: Any, b: Any, rule_type: str) -> bool:
+    """Say whether two values of a field mean the same to Kibana."""
+    left, right = canonical_field(name, a, rule_type), canonical_field(name, b, rule_type)
+    if left is ABSENT or right is ABSENT:
+        return left is right
+    if isinstance(left, str) and isinstance(right, str):
+        return left == right
+    return canonical_json(left) == canonical_json(right)
+
+
+def markers(tags: Iterable[Any]) -> tuple[str, ...]:
+    """Return the ownership markers among the tags of a rule, in order."""
+    return tuple(tag for tag in tags if isinstance(tag, str) and tag.startswith(MARKER_PREFIX))
+
+
+def without_markers(tags: Iterable[Any]) -> list[Any]:
+    """Return the tags that belong to the rule: no ownership marker, no tag that Kibana adds by itself."""
+    return [tag for tag in tags if not (isinstance(tag, str) and (tag.startswith(MARKER_PREFIX) or tag in SERVER_TAGS))]
+
+
+def _sorted_set(values: list[Any]) -> list[Any]:
+    if all(isinstance(value, str) for value in values):
+        return sorted(set(values))
+    return [value for _, value in sorted({canonical_json(value): value for value in values}.items())]
+
+
+def _tags(value: Any, _type: str) -> Any:
+    return without_markers(value) if isinstance(value, list) else value
+
+
+def _threat(value: Any, _type: str) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [_threat_entry(entry) if isinstance(entry, Mapping) else entry for entry in value]
+
+
+def _threat_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    result = {key: part for key, part in entry.items() if part is not None}
+    if isinstance(result.get("tactic"), Mapping):
+        result["tactic"] = _with_slash(result["tactic"])
+    techniques = result.get("technique") or []
+    result["technique"] = [_technique(part) if isinstance(part, Mapping) else part for part in techniques]
+    return result
+
+
+def _technique(entry: Mapping[str, Any]) -> dict[str, Any]:
+    result = _with_slash(entry)
+    subtechniques = result.pop("subtechnique", None)
+    if subtechniques:
+        result["subtechnique"] = [_with_slash(part) if isinstance(part, Mapping) else part for part in subtechniques]
+    return result
+
+
+def _with_slash(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """ATT&CK pages are one page with and without the final slash; detection-rules writes it (detection-rules.md 4.1)."""
+    reference = entry.get("reference")
+    if isinstance(reference, str) and reference and not reference.endswith("/"):
+        return {**entry, "reference": reference + "/"}
+    return dict(entry)
+
+
+def _threshold(value: Any, _type: str) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    result = {
+        key: part for key, part in value.items() if part is not None and not (key == "cardinality" and part == [])
+    }
+    aggregated = result.get("field", [])
+    result["field"] = [aggregated] if isinstance(aggregated, str) and aggregated else list(aggregated or [])
+    return result
+
+
+def _as_list(value: Any, _type: str) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _required_fields(value: Any, _type: str) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [_without(part, "ecs") if isinstance(part, Mapping) else part for part in value]
+
+
+def _without(entry: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: part for key, part in entry.items() if key not in keys and part is not None}
+
+
+def _investigation_fields(value: Any, _type: str) -> Any:
+    names = value.get("field_names") if isinstance(value, Mapping) else value
+    if isinstance(names, list) and not names:
+        return ABSENT
+    return {"field_names": names} if isinstance(names, list) else value
+
+
+def _alert_suppression(value: Any, rule_type: str) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    if rule_type == "threshold":
+        return {"duration": value["duration"]} if "duration" in value else ABSENT
+    return {"missing_fields_strategy": "suppress", **_without(value)}
+
+
+def _exceptions_list(value: Any, _type: str) -> Any:
+    if not isinstance(value, list):
+        return value
+    return sorted(value, key=canonical_json)
+
+
+def _actions(value: Any, _type: str) -> Any:
+    if not isinstance(value, list):
+        return value
+    entries = [_action(part) if isinstance(part, Mapping) else part for part in value]
+    return [e for e in entries if not is_system_action(e)] + [e for e in entries if is_system_action(e)]
+
+
+def is_system_action(action: Any) -> bool:
+    """Say whether an action uses a system connector, which takes no group, frequency or filter (facts.md 7.4)."""
+    return isinstance(action, Mapping) and str(action.get("id", "")).startswith(_SYSTEM_CONNECTOR)
+
+
+def _action(entry: Mapping[str, Any]) -> dict[str, Any]:
+    result = _without(entry, "uuid")
+    if is_system_action(result):
+        return result
+    result.setdefault("group", "default")
+    result["frequency"] = {**_DEFAULT_FREQUENCY, **(result.get("frequency") or {})}
+    alerts_filter = result.get("alerts_filter")
+    if isinstance(alerts_filter, Mapping) and isinstance(alerts_filter.get("query"), Mapping):
+        # Kibana stores the compiled query beside the text (facts.md 2.4).
+        result["alerts_filter"] = {**alerts_filter, "query": _without(alerts_filter["query"], "dsl")}
+    return result
+
+
+_NORMALISERS: Final[Mapping[str, Callable[[Any, str], Any]]] = {
+    "tags": _tags,
+    "threat": _threat,
+    "threshold": _threshold,
+    "machine_learning_job_id": _as_list,
+    "required_fields": _required_fields,
+    "investigation_fields": _investigation_fields,
+    "alert_suppression": _alert_suppression,
+    "exceptions_list": _exceptions_list,
+    "actions": _actions,
+}

@@ -1,0 +1,185 @@
+"""
+The plan: all changes for one target, as a frozen, sorted, serialisable value named by the digest of its content.
+
+`plan` prints it, `apply` carries it out, rollback and promotion make one too. The digest covers what will be done (url,
+space, project, `--allow`, the changes) and nothing that differs between two machines that plan the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from deployer.core.canonical import digest
+from deployer.core.change import Action, Change, Label
+from deployer.core.guards import Verdict
+from deployer.core.record import Provenance, Retired
+from deployer.errors import Problem
+
+FORMAT: Final = "deployer-plan"
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One Kibana space of one environment: `name` is what users write, `url` has no credentials."""
+
+    environment: str
+    space: str
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    What the record will say of a rule once the plan is committed; id, revision and `written` come from the read-back.
+
+    `retired` is set when this plan (or an earlier one) switched the rule off because git no longer has it.
+    """
+
+    name: str
+    path: str
+    fingerprint: str
+    authored: str
+    retired: Retired | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """
+    A field that Kibana changed since the last deployment. `kind` says what the plan does about it: `left` alone, put
+    `back`, `kept` by merging, `conflict` with git. `by` and `at` are the rule's last editor and time.
+    """
+
+    rule_id: str
+    field: str
+    kind: str
+    authored: Any
+    live: Any
+    desired: Any
+    by: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A desired rule that the plan may not touch: somebody else's (`unmanaged`, `foreign`, `prebuilt`, `duplicate`)."""
+
+    rule_id: str
+    kind: str
+    reason: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many rules of the space are what: every number that the plan's summary prints."""
+
+    unchanged: int = 0
+    equal_unmanaged: int = 0
+    unmanaged: int = 0
+    prebuilt: int = 0
+    copies: tuple[str, ...] = ()  # names of rules that carry our marker but are unknown to git and to the record
+    desired: int = 0
+    managed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Everything that people should know beside the changes; no part of the digest."""
+
+    census: Census = Census()
+    edits: tuple[Edit, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    unmarked: tuple[str, ...] = ()  # recorded rules whose marker is gone
+    warnings: tuple[Problem, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    lines: tuple[str, ...] = ()  # further sentences for the head of the plan (lost store, upgraded Kibana, ...)
+    details: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # rule_id -> sentences under its change
+    requests: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    All changes for one target. `entries` has the record's new entry of every rule whose entry changes (None: the rule
+    leaves the record), `documents` the canonical rules that those entries name, `base` the record it was made from.
+    """
+
+    target: Target
+    project: str
+    changes: tuple[Change, ...] = ()
+    allow: Mapping[str, int] = field(default_factory=dict)
+    entries: Mapping[str, Entry | None] = field(default_factory=dict)
+    documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    labels: Mapping[str, Label] = field(default_factory=dict)
+    base: int | None = None
+    event: str = "deploy"
+    reason: str = ""
+    notes: Notes = Notes()
+    provenance: Provenance = Provenance()
+    made_at: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """The content address of what the plan does, `sha256:...`; people read its first twelve hex digits."""
+        return digest(essence(self))
+
+    @property
+    def short(self) -> str:
+        """The first twelve hex digits of the digest."""
+        return self.digest.removeprefix("sha256:")[:12]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write to Kibana."""
+        return not self.changes
+
+    def count(self, action: Action) -> int:
+        """Return how many changes have this action."""
+        return sum(change.action is action for change in self.changes)
+
+    def label(self, rule_id: str) -> Label:
+        """Return how to name a rule."""
+        return self.labels.get(rule_id) or Label(name=rule_id)
+
+    @property
+    def refusals(self) -> tuple[Verdict, ...]:
+        """The guards that say no."""
+        return tuple(verdict for verdict in self.notes.verdicts if not verdict.ok)
+
+    @property
+    def conflicts(self) -> tuple[Edit, ...]:
+        """The fields that git and Kibana changed to different values."""
+        return tuple(edit for edit in self.notes.edits if edit.kind == "conflict")
+
+
+def essence(plan: Plan) -> dict[str, Any]:
+    """Return what the digest covers."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "target": {"url": plan.target.url, "space": plan.target.space},
+        "project": plan.project,
+        "allow": dict(plan.allow),
+        "changes": [change_json(change) for change in plan.changes],
+    }
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """Return one change as JSON: its sides, and the flags that are set."""
+    result: dict[str, Any] = {
+        "rule_id": change.rule_id,
+        "type": change.rule_type,
+        "before": None if change.before is None else dict(change.before),
+        "after": None if change.after is None else dict(change.after),
+    }
+    if change.marker:
+        result["marker"] = True
+    if change.adopts:
+        result["adopts"] = True
+    return result
