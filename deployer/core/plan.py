@@ -37,13 +37,16 @@ class Entry:
     """
     What the record will say of a rule once the plan is committed; id, revision and `written` come from the read-back.
 
-    `retired` is set when this plan (or an earlier one) switched the rule off because git no longer has it.
+    `enabled` is the state that we last decided on (created, flipped, adopted), so that an analyst's switch stays visible
+    as one; None takes it from the read-back. `retired` is set when this plan (or an earlier one) switched the rule off
+    because git no longer has it.
     """
 
     name: str
     path: str
     fingerprint: str
     authored: str
+    enabled: bool | None = None
     retired: Retired | None = None
 
 
