@@ -1,0 +1,35 @@
+"""What a git URL says without asking anybody: is it a folder, which host does it reach, and how may it be printed."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from deployer.errors import StateError
+
+
+def redacted(text: str) -> str:
+    """Return the text with the user part and the query of every URL in it left out: both may be secrets."""
+    text = re.sub(r"(?<=://)[^\s/'\"]*@", "", text)
+    return re.sub(r"(://[^\s?'\"]*)\?[^\s'\"]*", r"\1", text)
+
+
+def is_path(url: str) -> bool:
+    """Say whether git takes this for a folder: no `scheme://`, and no `host:path` (a colon before the first slash)."""
+    return "://" not in url and ":" not in url.partition("/")[0]
+
+
+def host_of(url: str) -> str | None:
+    """Return `host` or `host:port` of a URL, lower case; None for a folder. Raises StateError for nonsense."""
+    if is_path(url) or url.startswith("file://"):
+        return None
+    if "://" not in url:  # git@host:path
+        return url.partition(":")[0].rpartition("@")[2].lower()
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as exc:
+        raise StateError(f"{redacted(url)!r} is not a URL") from exc
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{port}" if port else host
