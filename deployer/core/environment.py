@@ -3,7 +3,7 @@ The project and its environments as values: what `deployer.toml` and `environmen
 
 `core.settings` reads them from parsed TOML and reports Problems; nothing here reads files or secrets. A secret is a
 `SecretRef`, resolved at the edge, right before it is used. One `Environment` value stands for one target: one Kibana
-space, written `ENV/SPACE` where the environment has several spaces and `ENV` where it has one.
+space, written `ENV/SPACE` where the environment lists its `spaces` and `ENV` where it has one `space`, or none.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any, Literal
 
 from deployer.core.selector import Selector
+from deployer.errors import Problem, Severity
 
 Ownership = Literal["shared", "git", "live", "once", "merge"]
 Conflict = Literal["refuse", "skip", "git", "live"]
@@ -38,13 +39,32 @@ class Credentials:
 
     api_key: SecretRef | None = None
     bearer: SecretRef | None = None
-    username: str | None = None
+    username: str | SecretRef | None = None  # not a secret by itself, so it may stand in the file
     password: SecretRef | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ResolvedCredentials:
+    """
+    Credentials with their secrets read, right before they are used: one way to authenticate, none for the sandbox.
+
+    `api_key` is as it was found: the encoded form, or `id:key`.
+    """
+
+    api_key: str | None = None
+    bearer: str | None = None
+    username: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        """Say which way, never a value."""
+        ways = [name for name in self.__slots__ if getattr(self, name)]
+        return f"ResolvedCredentials({', '.join(ways) or 'none'})"
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach one Kibana. Times in seconds. `url` has no trailing slash and no credentials; "sandbox" is embedded."""
+    """How to reach one Kibana. Times in seconds. `url` has no trailing slash, no credentials; "sandbox" is embedded."""
 
     url: str
     credentials: Credentials
@@ -61,6 +81,7 @@ class Connection:
     horizon: float = 150.0
     connections: int = 8
     stack: str | None = None  # for offline checks: "9.3"
+    given_as: Literal["url", "cloud_id"] = "url"  # the key that the url comes from, for messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +114,11 @@ class ConnectorRef:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One `[[override]]`: applied in order to every rule that `match` selects."""
+    """
+    One `[[override]]`: applied in order to every rule that `match` selects.
+
+    `set` maps dotted keys to JSON values; what the file wrote as nested tables is already spelled as dotted keys.
+    """
 
     name: str
     match: tuple[Selector, ...]
@@ -103,6 +128,18 @@ class Override:
     add_actions: tuple[Mapping[str, Any], ...] = ()
     rewrite_index: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""  # file:line, for `render`
+
+    @property
+    def label(self) -> str:
+        """Name and place, for `render` and messages."""
+        return f'"{self.name}" ({self.origin})' if self.origin else f'"{self.name}"'
+
+    def problem(self, message: str, code: str, remedy: str = "", severity: Severity = Severity.ERROR) -> Problem:
+        """Return a Problem at the place of this override."""
+        path, _, line = self.origin.rpartition(":")
+        known = bool(path) and line.isdigit()
+        place = (path, int(line), 1) if known and int(line) else (path if known else self.origin, 0, 0)
+        return Problem(*place, "override", f'"{self.name}": {message}', code, remedy, severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,5 +248,24 @@ class Project:
 
     @property
     def marker(self) -> str:
-        """The tag that marks a rule as ours."""
-        return f"deployer:{self.name}"
+        """The tag that marks a rule as ours. Only the sandbox takes rules of a project without a name."""
+        return f"deployer:{self.name or 'sandbox'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    Everything that the settings files say: the project, its targets in order, and what is wrong with the files.
+
+    A target of a file with errors is not among `environments`; `broken` names such environments.
+    """
+
+    project: Project
+    environments: tuple[Environment, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    broken: tuple[str, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that stop a command."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)

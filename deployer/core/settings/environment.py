@@ -1,0 +1,192 @@
+"""`environments/*.toml` as targets: one Environment per Kibana space, or every Problem of every file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from deployer.core.environment import (
+    Connection,
+    Credentials,
+    DeployPolicy,
+    Environment,
+    Limits,
+    OwnershipPolicy,
+    Project,
+    RulesPolicy,
+    Settings,
+)
+from deployer.core.settings.connection import kibana, spaces_of, warnings
+from deployer.core.settings.layers import SECTION_OF, for_space, layered
+from deployer.core.settings.nodes import Node, SettingsFile, WrongError
+from deployer.core.settings.overrides import overrides
+from deployer.core.settings.policies import connectors, deploy, limits, ownership, promotion, rules
+from deployer.core.settings.project import read_project
+from deployer.core.settings.reading import Table
+from deployer.core.suggestion import did_you_mean
+from deployer.errors import Problem, Severity
+
+PROJECT_FILE: Final = "deployer.toml"
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_MAY_BE_ADDED_ABOVE: Final = frozenset({"missing-url", "missing-credential", "missing-key"})
+_NO_CONNECTION: Final = Connection("", Credentials(), Credentials())
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What reading needs besides the files: today's date, the field names of rules."""
+
+    today: date
+    fields: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """One target and the tree that it was read from, which knows the places."""
+
+    environment: Environment
+    tree: Node
+
+    def problem(self, keys: Iterable[str], message: str, code: str, remedy: str) -> Problem:
+        """Return a Problem at the first of these dotted keys that the files have, else at the top of the file."""
+        for key in keys:
+            section, _, name = key.partition(".")
+            table = self.tree.value.get(section)
+            if table and name in table.value:
+                place: Node = table.value[name]
+                return place.problem(message, code, remedy)
+        return self.tree.problem(message, code, remedy)
+
+
+def read_settings(project_file: SettingsFile | None, files: Sequence[SettingsFile], given: Given) -> Settings:
+    """
+    Return the project and every target of its environment files, with everything that is wrong with any of them.
+
+    `files` are those of the folder `environments`, lock files left out. Nothing is raised for a user's mistake.
+    """
+    project, project_problems = read_project(project_file)
+    problems, targets, broken = set(project_problems), list[_Target](), set[str]()
+    by_name = {file.name: file for file in files}
+    for name in sorted(by_name):
+        try:
+            targets += _targets(by_name, name, given)
+        except WrongError as error:
+            problems.update(error.problems)
+            broken.add(name)
+    for target, problem in _across(targets, project, [name for name in by_name if not name.startswith("_")]):
+        problems.add(problem)
+        broken.add(target.environment.name)
+    for target in targets:
+        problems.update(warnings(target.tree.value["kibana"], target.environment.connection))
+    right = tuple(target.environment for target in targets if target.environment.name not in broken)
+    return Settings(project, right, tuple(sorted(problems)), tuple(sorted(broken)))
+
+
+def _targets(files: Mapping[str, SettingsFile], name: str, given: Given) -> list[_Target]:
+    """Return the targets of one file, none for a shared part. Raises WrongError with all that is wrong in it."""
+    shared = name.startswith("_")
+    tree = _with_kibana(layered(files, name))
+    try:
+        spaces, listed = spaces_of(tree.value["kibana"])
+    except WrongError:  # told again, and in full, when the whole is read
+        spaces, listed = ("default",), False
+    problems = list(_misplaced(files[name], tree, () if shared else spaces))
+    names = {*spaces, *_spaces_written(tree)} if shared else dict.fromkeys(spaces)
+    targets = []
+    for space in names:
+        target = f"{name}/{space}" if listed else name
+        try:
+            targets.append(_target(for_space(tree, space), (name, space, target), given))
+        except WrongError as error:
+            problems.extend(error.problems)
+    problems = [problem for problem in problems if not (shared and problem.code in _MAY_BE_ADDED_ABOVE)]
+    if problems:
+        raise WrongError(*problems)
+    return [] if shared else targets
+
+
+def _with_kibana(tree: Node) -> Node:
+    """Give a file without `[kibana]` an empty one, so that what is missing in it is told."""
+    if "kibana" in tree.value:
+        return tree
+    return Node({**tree.value, "kibana": Node({}, tree.file, ("kibana",))}, tree.file, tree.keys)
+
+
+def _spaces_written(tree: Node) -> Collection[str]:
+    written = tree.value.get("space")
+    return written.value.keys() if written else ()
+
+
+def _misplaced(file: SettingsFile, tree: Node, spaces: Collection[str]) -> Iterable[Problem]:
+    """Yield what is wrong with the file's name, and each of its `[space.NAME]` that is no target of it."""
+    if spaces and not _NAME.fullmatch(file.name):
+        remedy = f"rename the file: a-z, 0-9, _ and -, a letter or digit first; {file.name!r} goes into targets"
+        yield Problem(file.path, 0, 0, "", "this cannot be the name of an environment", "environment-name", remedy)
+    for name in _spaces_written(tree):
+        space: Node = tree.value["space"].value[name]
+        if spaces and name not in spaces and space.file is file:
+            remedy = did_you_mean(name, spaces) + f', or add "{name}" to spaces under [kibana]'
+            yield space.problem(f'"{name}" is not a space of this environment', "unknown-space", remedy)
+
+
+def _target(tree: Node, names: tuple[str, str, str], given: Given) -> _Target:
+    """Read one target from its tree, in which everything that extends and differs is merged."""
+    table = Table(tree)
+    name, space, target = names
+    environment = Environment(
+        name=name,
+        space=space,
+        target=target,
+        path=tree.file.path,
+        connection=table.read("kibana", kibana, _NO_CONNECTION),
+        rules=table.read("rules", rules(given.today), RulesPolicy()),
+        ownership=table.read("ownership", ownership(given.fields), OwnershipPolicy()),
+        limits=table.read("limits", limits, Limits()),
+        deploy=table.read("deploy", deploy, DeployPolicy()),
+        promotion=table.read("promotion", promotion, None),
+        connectors=table.read("connectors", connectors, {}),
+        overrides=table.read("override", overrides(given.fields), ()),
+    )
+    return _Target(table.done(environment, SECTION_OF), tree)
+
+
+def _across(targets: Sequence[_Target], project: Project, names: Collection[str]) -> Iterable[tuple[_Target, Problem]]:
+    """Yield what only shows when all targets are seen together."""
+    owners: dict[tuple[str, str], Environment] = {}
+    for target in targets:
+        environment = target.environment
+        yield from ((target, problem) for problem in _promotion_problems(target, names))
+        if environment.sandbox:  # each environment has a sandbox of its own
+            continue
+        if not project.name:
+            yield target, _nameless(environment)
+        first = owners.setdefault((environment.connection.url, environment.space), environment)
+        if first is not environment:
+            keys = ("kibana.space", "kibana.spaces", "kibana.url", "kibana.cloud_id")
+            message = f"{environment.target} is the same Kibana and space as {first.target} ({first.path})"
+            yield target, target.problem(keys, message, "duplicate-target", "two targets would undo each other's work")
+
+
+def _nameless(environment: Environment) -> Problem:
+    message = f"the project needs a name: {environment.target} is more than a sandbox"
+    remedy = 'write project = "your-team-detections" at its top; every rule that you deploy is marked with it'
+    return Problem(PROJECT_FILE, 0, 0, "project", message, "missing-project", remedy, Severity.ERROR)
+
+
+def _promotion_problems(target: _Target, names: Collection[str]) -> Iterable[Problem]:
+    """Yield what is wrong with the environment that `[promotion]` takes from."""
+    policy = target.environment.promotion
+    if policy is None:
+        return
+    if policy.source == target.environment.name:
+        message = "an environment cannot promote to itself"
+    elif policy.source not in names:
+        message = f'there is no environment "{policy.source}"'
+    else:
+        return
+    remedy = did_you_mean(policy.source, set(names) - {target.environment.name})
+    yield target.problem(("promotion.from",), message, "unknown-environment", remedy)

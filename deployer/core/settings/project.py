@@ -1,0 +1,89 @@
+"""`deployer.toml`: the project."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from deployer.core.environment import Project
+from deployer.core.settings.nodes import Node, SettingsFile, WrongError, node_of
+from deployer.core.settings.reading import Table, list_of, text
+from deployer.errors import Problem
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_GIT: Final = re.compile(r"git:(?!-)(?P<remote>[^\s#]+)#(?P<branch>(?![-/.])[A-Za-z0-9._/-]*[A-Za-z0-9_-])")
+_BUCKET: Final = re.compile(r"(s3|gs|az)://[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._/-]*)?")
+_USERINFO: Final = re.compile(r"://[^/@\s]*:[^/@\s]*@|https?://[^/@\s]+@")
+_STATE_FORMS: Final = "file:PATH, git:REMOTE#BRANCH, s3://…, gs://… or az://…"
+
+
+def read_project(file: SettingsFile | None) -> tuple[Project, tuple[Problem, ...]]:
+    """Return the project that `deployer.toml` describes, the built-in one without it, and what is wrong with it."""
+    if file is None:
+        return Project(), ()
+    try:
+        return _project(node_of(file.data, file)), ()
+    except WrongError as error:
+        return Project(), error.problems
+
+
+def _project(node: Node) -> Project:
+    table, built_in = Table(node), Project()
+    project = Project(
+        name=table.read("project", _name, ""),
+        rules=table.read("rules", _folders, built_in.rules),
+        exceptions=table.read("exceptions", _folders, built_in.exceptions),
+        value_lists=table.read("value_lists", _folders, built_in.value_lists),
+        prebuilt=table.read("prebuilt", _folders, built_in.prebuilt),
+        state=table.read("state", _state, built_in.state),
+        checks=table.read("checks", _checks, {}),
+    )
+    if "rules" in table and not project.rules:
+        table.add(table.at("rules").problem("no rule folder", "wrong-value", 'name one: rules = ["rules"]'))
+    return table.done(project)
+
+
+def _name(node: Node) -> str:
+    """Read the name that goes into the ownership marker of every rule."""
+    name = text(node)
+    if not _NAME.fullmatch(name):
+        remedy = "use a-z, 0-9 and -, at most 40, a letter or digit first"
+        raise node.wrong(f'"{name}" cannot be the name of a project', "project-name", remedy)
+    return name
+
+
+def _folders(node: Node) -> tuple[str, ...]:
+    """Read one folder or several, relative to the project, none inside another."""
+    folders = (_folder(node),) if isinstance(node.value, str) else list_of(_folder)(node)
+    for folder in folders:
+        inside = [other for other in folders if f"{folder}/".startswith(f"{other}/")]
+        if len(inside) > 1:
+            message = f'"{folder}" is read twice' if inside[0] == inside[1] else f'"{inside[0]}" holds "{folder}"'
+            raise node.wrong(message, "duplicate-key", "folders are read with everything below them; keep one")
+    return folders
+
+
+def _folder(node: Node) -> str:
+    written = text(node)
+    parts = [part for part in written.split("/") if part not in ("", ".")]
+    if written.startswith(("/", "~")) or "\\" in written or ".." in parts or not parts or ":" in written:
+        remedy = 'write the way from deployer.toml, with /: "rules/custom"'
+        raise node.wrong(f'"{written}" is not a folder of the project', "wrong-value", remedy)
+    return "/".join(parts)
+
+
+def _state(node: Node) -> str:
+    """Read where state is kept; whether that place can be reached is for the store to find out."""
+    state = text(node).strip()
+    if _USERINFO.search(state):
+        remedy = "take it out; git and the cloud's own configuration know how to log in. Revoke it if it was committed"
+        raise node.wrong("the address carries a user name or a password", "literal-secret", remedy)
+    if state.startswith("file:") and state.removeprefix("file:").strip():
+        return state
+    if _GIT.fullmatch(state) or _BUCKET.fullmatch(state):
+        return state
+    raise node.wrong(f'"{state}" is not a place for state', "wrong-value", f"write {_STATE_FORMS}")
+
+
+def _checks(node: Node) -> dict[str, Any]:
+    return dict(Table(node).node.plain())
