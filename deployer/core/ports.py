@@ -7,13 +7,18 @@ Rules cross this border as Kibana's own JSON objects (`dict[str, Any]`, a "body"
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from deployer.errors import DeployerError
 
 Body = dict[str, Any]
 """One JSON object as Kibana's API has it."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,4 +180,20 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait; returns early when the run is being interrupted."""
+        ...
+
+
+class Concurrency(Protocol):
+    """
+    How many calls run at once: `adapters.kibana` carries them out in threads, as many as the host can take.
+
+    `items` is drawn in the caller's thread, each right before it is handed out, so that a generator may do something
+    durable first. Once `stop()` is true nothing more is handed out; what was handed out is awaited and yielded with its
+    result, or with the DeployerError that the function raised.
+    """
+
+    def __call__(
+        self, function: Callable[[Item], Result], items: Iterable[Item], *, stop: Callable[[], bool]
+    ) -> Iterator[tuple[Item, Result | DeployerError]]:
+        """Yield each item with its result, as they complete."""
         ...
