@@ -2,7 +2,8 @@
 What the inside needs of the outside, as Protocols: Kibana to read, Kibana to write, the state store, the clock.
 
 `plan` is given a RuleReader and cannot write; only `apply`, `rollback` and `recover` are given a RuleWriter.
-Rules cross this border as Kibana's own JSON objects (`dict[str, Any]`, a "body"); `core.normalise` turns them into Rules.
+Rules cross this border as Kibana's own JSON objects (`dict[str, Any]`, a "body"); `core.normalise` turns them into
+Rules.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """What `/api/status` says. `version` is "" for a caller who may not see it; `flavor` is traditional or serverless."""
+    """What `/api/status` says: `version` "" for a caller who may not see it, `flavor` traditional or serverless."""
 
     version: str
     flavor: str
@@ -90,7 +91,8 @@ class RuleWriter(RuleReader, Protocol):
     What `apply` needs on top. Each write is sent exactly once, never retried here.
 
     Raises RemoteError (a definite refusal: a 4xx other than 408, 409 and 429, or no connection was made at all) and
-    UnknownOutcomeError (everything else that is not a 2xx with a complete answer). facts.md section 9, transactions.md 5.4.
+    UnknownOutcomeError (everything else that is not a 2xx with a complete answer). facts.md section 9,
+    transactions.md 5.4.
     """
 
     def create(self, body: Body) -> Body:
