@@ -1,15 +1,32 @@
-"""Safety checks over a plan's changes: each is a function of values and says ok or no, with numbers."""
+"""
+Safety checks: policy x plan -> verdicts. Each guard is a function of values and refuses with numbers.
+
+Overriding names numbers: `--allow disable=12` passes only a plan that disables exactly twelve rules, so that a plan that
+grew since somebody looked at it is refused.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from deployer.core.change import Action, Change
+from deployer.core.environment import DeployPolicy, Limit, Limits
+from deployer.core.fields import ABSENT, SEVERITIES, Category
+
+COUNTED: Final = ("create", "update", "enable", "disable", "delete", "recreate", "weaken", "protected", "response_actions")
+"""The words that `--allow` takes, in the order of the plan's last lines."""
+
+_FEWEST: Final = 4  # a percentage never refuses fewer than five rules
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """
-    What one guard found. `count` of `limit` (None: unlimited) for the countable ones; `allow` is the `--allow` word that
-    would let it pass, "" where nothing does; `rules` are the rules concerned; `refusal` is the machine-readable reason.
+    What one guard found. `count` of `limit` (None: unlimited) for the countable ones; `allow` is the `--allow` word
+    that would let it pass, "" where nothing does; `rules` are the rules concerned; `refusal` is for programs.
     """
 
     guard: str
@@ -20,3 +37,182 @@ class Verdict:
     allow: str = ""
     rules: tuple[str, ...] = ()
     refusal: str = "guard"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the guards need beside the changes: sizes, the subject of a rule for `protected`, and what retires."""
+
+    managed: int
+    retiring: frozenset[str]
+    protected: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What `[deploy]` looks at: where this run happens. `exempt` for rollback, hold and recover."""
+
+    branch: str
+    clean: bool
+    in_ci: bool
+    today: date
+    reason: str
+    exempt: bool = False
+    words: frozenset[str] = frozenset()  # what this run does that may need a reason: "allow", "rollback", ...
+
+
+def judge(changes: Sequence[Change], limits: Limits, allow: Mapping[str, int], judged: Judged) -> tuple[Verdict, ...]:
+    """Return one verdict for every limit, and one for retiring everything."""
+    concerned = {word: _concerned(word, changes, judged) for word in COUNTED}
+    ceilings = {
+        "create": limits.create,
+        "update": limits.update,
+        "enable": limits.enable,
+        "disable": limits.disable,
+        "delete": limits.delete,
+        "recreate": limits.recreate,
+        "weaken": limits.weaken,
+        "protected": Limit(0) if limits.protected else None,
+        "response_actions": Limit(0),
+    }
+    verdicts = [_limit(word, concerned[word], _number(ceilings[word], judged.managed), allow.get(word)) for word in COUNTED]
+    return (*verdicts, *_would_empty(judged))
+
+
+def judge_run(policy: DeployPolicy, run: Run) -> tuple[Verdict, ...]:
+    """Return the verdicts of `[deploy]`: branch, clean inputs, CI, reason, freeze. Only those that apply."""
+    if run.exempt:
+        return _reasons(policy, run)
+    return (*_branch(policy, run), *_ci(policy, run), *_freeze(policy, run), *_reasons(policy, run))
+
+
+def weakens(change: Change) -> bool:
+    """Say whether an update makes a rule see or say less: severity or risk lowered, suppression or exceptions added."""
+    return bool(weaker_fields(change))
+
+
+def weaker_fields(change: Change) -> frozenset[str]:
+    """Return the fields by which an update weakens its rule."""
+    if change.before is None or change.after is None:
+        return frozenset()
+    return frozenset(name for name, check in _WEAKER.items() if name in change.names and check(*change.side(name)))
+
+
+def _concerned(word: str, changes: Sequence[Change], judged: Judged) -> tuple[str, ...]:
+    match word:
+        case "update":
+            chosen = [c for c in changes if c.action is Action.UPDATE and c.category is not Category.COSMETIC]
+        case "enable":
+            chosen = [c for c in changes if c.action not in (Action.CREATE, Action.RECREATE) and c.flips and _on(c)]
+        case "disable":
+            chosen = [c for c in changes if c.action is not Action.RECREATE and c.after and c.flips and not _on(c)]
+        case "weaken":
+            chosen = [c for c in changes if weakens(c)]
+        case "protected":
+            risky = {*_ids(changes, Action.DELETE, Action.RECREATE), *(c.rule_id for c in changes if weakens(c))}
+            risky |= {c.rule_id for c in changes if c.after and c.flips and not _on(c)}
+            return tuple(sorted(rule_id for rule_id in risky if judged.protected(rule_id)))
+        case "response_actions":
+            chosen = [c for c in changes if _arms(c)]
+        case _:
+            return _ids(changes, Action(word))
+    return tuple(c.rule_id for c in chosen)
+
+
+def _ids(changes: Sequence[Change], *actions: Action) -> tuple[str, ...]:
+    return tuple(change.rule_id for change in changes if change.action in actions)
+
+
+def _on(change: Change) -> bool:
+    return bool((change.after or {}).get("enabled"))
+
+
+def _arms(change: Change) -> bool:
+    """Say whether a rule that isolates hosts or kills processes is switched on, or a running one gets that power."""
+    before, after = change.before or {}, change.after or {}
+    acts = [a for a in after.get("response_actions") or () if a.get("action_type_id") == ".endpoint"]
+    had = [a for a in before.get("response_actions") or () if a.get("action_type_id") == ".endpoint"]
+    starts = change.action in (Action.CREATE, Action.RECREATE) and after.get("enabled", False)
+    return bool(acts) and (starts or (len(acts) > len(had) and change.action is Action.UPDATE))
+
+
+def _limit(word: str, rules: tuple[str, ...], limit: int | None, allowed: int | None) -> Verdict:
+    count = len(rules)
+    shown = word.replace("_", " ")
+    if allowed is not None:
+        ok = allowed == count
+        message = f"{shown} {count}, --allow {word}={allowed}" + ("" if ok else f": the plan has {count}")
+        return Verdict(word, ok, message, count, limit, f"{word}={count}" if count else "", rules)
+    ok = limit is None or count <= limit
+    return Verdict(word, ok, f"{shown} {count}, limit {'none' if limit is None else limit}", count, limit, f"{word}={count}", rules)
+
+
+def _number(limit: Limit | None, managed: int) -> int | None:
+    if limit is None:
+        return None
+    return max(limit.value * managed // 100, _FEWEST) if limit.percent else limit.value
+
+
+def _would_empty(judged: Judged) -> tuple[Verdict, ...]:
+    if not judged.managed or len(judged.retiring) < judged.managed:
+        return ()
+    message = f"all {judged.managed} managed rules would be retired; check the rule folders and the selectors"
+    return (Verdict("empty", False, message, judged.managed, rules=tuple(sorted(judged.retiring))),)
+
+
+def _branch(policy: DeployPolicy, run: Run) -> tuple[Verdict, ...]:
+    if policy.branch is None:
+        return ()
+    if run.branch != policy.branch:
+        message = f'deploys from branch "{policy.branch}" only, this is "{run.branch or "no branch"}"'
+        return (Verdict("branch", False, message, refusal="branch"),)
+    if not run.clean:
+        return (Verdict("branch", False, "input files have uncommitted changes; commit them first", refusal="branch"),)
+    return (Verdict("branch", True, f'branch "{run.branch}"', refusal="branch"),)
+
+
+def _ci(policy: DeployPolicy, run: Run) -> tuple[Verdict, ...]:
+    if policy.ci_only and not run.in_ci:
+        return (Verdict("ci_only", False, "only CI applies here (ci_only); a laptop plans", refusal="branch"),)
+    return ()
+
+
+def _freeze(policy: DeployPolicy, run: Run) -> tuple[Verdict, ...]:
+    for freeze in policy.freeze:
+        if freeze.start <= run.today <= freeze.end:
+            message = f"frozen from {freeze.start} until {freeze.end}" + (f": {freeze.reason}" if freeze.reason else "")
+            return (Verdict("freeze", False, message, refusal="freeze"),)
+    return ()
+
+
+def _reasons(policy: DeployPolicy, run: Run) -> tuple[Verdict, ...]:
+    needing = sorted(run.words.intersection(policy.reason))
+    if needing and not run.reason:
+        return (Verdict("reason", False, f'{" and ".join(needing)} needs --reason "…"'),)
+    return ()
+
+
+def _severity_lower(before: Any, after: Any) -> bool:
+    order = {name: number for number, name in enumerate(SEVERITIES)}
+    return before in order and after in order and order[after] < order[before]
+
+
+def _risk_lower(before: Any, after: Any) -> bool:
+    return isinstance(before, int) and isinstance(after, int) and after < before
+
+
+def _suppression_added(before: Any, after: Any) -> bool:
+    return before in (ABSENT, None) and after not in (ABSENT, None)
+
+
+def _exceptions_added(before: Any, after: Any) -> bool:
+    had = {entry.get("list_id") for entry in before or () if isinstance(entry, Mapping)}
+    return any(isinstance(entry, Mapping) and entry.get("list_id") not in had for entry in after or ())
+
+
+_WEAKER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "severity": _severity_lower,
+    "risk_score": _risk_lower,
+    "alert_suppression": _suppression_added,
+    "exceptions_list": _exceptions_added,
+}

@@ -98,6 +98,7 @@ class Notes:
     edits: tuple[Edit, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     unmarked: tuple[str, ...] = ()  # recorded rules whose marker is gone
+    left_out: tuple[str, ...] = ()  # rules that conflict = "skip" leaves out
     warnings: tuple[Problem, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     lines: tuple[str, ...] = ()  # further sentences for the head of the plan (lost store, upgraded Kibana, ...)

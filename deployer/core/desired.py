@@ -1,0 +1,120 @@
+"""
+What git wants of one target: which rules, and each as this target should have it.
+
+Selection reads the rule as its file says it; overlays and references come after. `gone` says of every rule that is in
+git and not desired why it is not, for the plan's words when it retires one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from deployer.core.canonical import digest
+from deployer.core.environment import Environment
+from deployer.core.normalise import canonical
+from deployer.core.overlay import apply_overrides, unmatched_overrides
+from deployer.core.references import Space, resolve
+from deployer.core.rule_file import DEPRECATED, Locate, RuleFile, unresolved
+from deployer.core.stack import older
+from deployer.errors import Problem, Severity
+from deployer.queries.esql_source import rewrite_sources
+
+
+@dataclass(frozen=True)
+class DesiredRule:
+    """One rule as git wants it here. `payload` is complete and resolved, `origins` says which override set a field."""
+
+    file: RuleFile
+    payload: Mapping[str, Any]
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """The content address of the rule from its file alone."""
+        return self.file.fingerprint
+
+    @cached_property
+    def canonical(self) -> Mapping[str, Any]:
+        """The canonical form of the rule for this target."""
+        return self.file.canonical if self._as_in_file else canonical(self.payload)
+
+    @cached_property
+    def authored(self) -> str:
+        """The content address of the rule for this target: what git asks for here."""
+        return self.file.fingerprint if self._as_in_file else digest(self.canonical)
+
+    @property
+    def _as_in_file(self) -> bool:
+        return self.payload is self.file.payload and unresolved(self.payload) is self.payload
+
+
+@dataclass(frozen=True)
+class Desired:
+    """Everything git wants of one target."""
+
+    rules: Mapping[str, DesiredRule]
+    gone: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+def selected(files: Iterable[RuleFile], environment: Environment, stack: str) -> tuple[list[RuleFile], Desired]:
+    """
+    Return the files that this environment deploys, and a Desired without rules that says why the others are not.
+
+    `stack` is the server's version, "" where it is not known: then `min_stack_version` cannot be judged.
+    """
+    chosen: list[RuleFile] = []
+    gone: dict[str, str] = {}
+    problems: list[Problem] = []
+    for file in files:
+        reason = _left_out(file, environment)
+        if reason is None and older(stack, file.min_stack):
+            reason = _too_new(file, environment, stack, problems)
+        if reason is None:
+            chosen.append(file)
+        else:
+            gone[file.rule_id] = reason
+    return chosen, Desired({}, gone, tuple(problems))
+
+
+def _left_out(file: RuleFile, environment: Environment) -> str | None:
+    if file.maturity == DEPRECATED:
+        return 'maturity is "deprecated"'
+    include = environment.rules.include
+    if include and not any(selector.matches(file) for selector in include):
+        return f"no longer included by {environment.path}"
+    for exclusion in environment.rules.exclude:
+        if exclusion.selector.matches(file):
+            return f"excluded by {environment.path}" + (f": {exclusion.reason}" if exclusion.reason else "")
+    return None
+
+
+def _too_new(file: RuleFile, environment: Environment, stack: str, problems: list[Problem]) -> str | None:
+    policy = environment.rules.min_stack
+    message = f"needs stack {file.min_stack}, {environment.target} has {stack}"
+    if policy == "skip":
+        return message
+    severity = Severity.ERROR if policy == "error" else Severity.WARNING
+    remedy = 'upgrade the stack, exclude the rule, or set [rules] min_stack = "skip"'
+    problems.append(Problem(file.path, 0, 0, "metadata.min_stack_version", message, "min-stack", remedy, severity))
+    return None
+
+
+def rendered(files: Iterable[RuleFile], environment: Environment, space: Space, locate: Locate) -> Desired:
+    """Return each of the files as this target should have it, with a Problem for all that cannot be resolved."""
+    rules: dict[str, DesiredRule] = {}
+    problems: list[Problem] = []
+    files = list(files)
+    for file in files:
+        payload, origins = file.payload, {}
+        if environment.overrides:
+            overlaid = apply_overrides(file.payload, file, environment.overrides, rewrite_sources)
+            payload, origins = overlaid.payload, dict(overlaid.origins)
+        resolved, found = resolve(payload, space, file.path, locate)
+        problems.extend(found)
+        rules[file.rule_id] = DesiredRule(file, resolved, origins)
+    problems.extend(unmatched_overrides(environment.overrides, files, environment.path))
+    return Desired(rules, problems=tuple(problems))

@@ -1,0 +1,178 @@
+"""
+The plan file, version 1: canonical bytes, so that one edited byte is seen, and complete, so that `apply` needs no tree.
+
+Documents that a create already carries are left out and worked out again on reading; every document is checked against
+its address, the digest against the changes, and the seal against everything else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any, Final
+
+from deployer.core.canonical import canonical_json, digest, digest_of_text
+from deployer.core.change import Action, Change, Label
+from deployer.core.fields import IDENTITY
+from deployer.core.guards import Verdict
+from deployer.core.normalise import canonical
+from deployer.core.plan import (
+    FORMAT,
+    VERSION,
+    Blocked,
+    Census,
+    Edit,
+    Entry,
+    Notes,
+    Plan,
+    Target,
+    essence,
+)
+from deployer.core.record import Provenance, Retired
+from deployer.errors import DeployerError, Problem, RefusedError, Refusal, Severity
+
+_EDITED: Final = "the plan file was changed after it was made"
+_AGAIN: Final = "make it again: deployer plan -e ENV -o FILE"
+
+
+def dumps(plan: Plan) -> str:
+    """Return the text of the plan file."""
+    body: dict[str, Any] = {
+        **essence(plan),
+        "digest": plan.digest,
+        "target": asdict(plan.target),
+        "entries": {rule_id: _entry_json(entry) for rule_id, entry in plan.entries.items()},
+        "documents": {name: document for name, document in plan.documents.items() if name not in _derivable(plan)},
+        "labels": {rule_id: asdict(label) for rule_id, label in plan.labels.items()},
+        "base": plan.base,
+        "event": plan.event,
+        "reason": plan.reason,
+        "notes": notes_json(plan.notes),
+        "provenance": asdict(plan.provenance),
+        "made_at": plan.made_at,
+    }
+    text = canonical_json(body)
+    return f'{{"plan":{text},"seal":"{digest_of_text(text)}"}}\n'
+
+
+def loads(text: str, *, where: str) -> Plan:
+    """
+    Return the plan of a file. `where` names the file in messages.
+
+    Raises RefusedError (stale) when the bytes are not those that were written, DeployerError when it is no plan file or
+    one of another version.
+    """
+    body = _opened(text, where)
+    try:
+        plan = _plan(body)
+    except (KeyError, TypeError, AttributeError, ValueError) as exc:
+        raise DeployerError(f"{where} is not a complete plan file: {exc}", hint=_AGAIN) from exc
+    if plan.digest != body["digest"] or _missing(plan):
+        raise RefusedError(f"{where}: {_EDITED}", Refusal.STALE, hint=_AGAIN)
+    return plan
+
+
+def notes_json(notes: Notes) -> dict[str, Any]:
+    """Return the notes of a plan as JSON."""
+    return asdict(notes)
+
+
+def _opened(text: str, where: str) -> dict[str, Any]:
+    """Return the body of a plan file whose bytes are canonical and sealed."""
+    try:
+        outer = json.loads(text)
+    except json.JSONDecodeError as exc:
+        raise DeployerError(f"{where} is not JSON: {exc.msg} in line {exc.lineno}", hint=_AGAIN) from exc
+    body = outer.get("plan") if isinstance(outer, dict) else None
+    if not isinstance(body, dict) or body.get("format") != FORMAT:
+        raise DeployerError(f"{where} is not a plan file of deployer", hint=_AGAIN)
+    if body.get("version") != VERSION:
+        message = f"{where} is plan version {body.get('version')}, this deployer reads {VERSION}"
+        raise DeployerError(message, hint="use the deployer that made it, or plan again")
+    inner = canonical_json(body)
+    if f'{{"plan":{inner},"seal":"{digest_of_text(inner)}"}}\n' != text:
+        raise RefusedError(f"{where}: {_EDITED}", Refusal.STALE, hint=_AGAIN)
+    return body
+
+
+def _plan(body: Mapping[str, Any]) -> Plan:
+    plan = Plan(
+        target=Target(**body["target"]),
+        project=body["project"],
+        changes=tuple(_change(entry) for entry in body["changes"]),
+        allow=body["allow"],
+        entries={rule_id: _entry(entry) for rule_id, entry in body["entries"].items()},
+        documents=body["documents"],
+        labels={rule_id: Label(**label) for rule_id, label in body["labels"].items()},
+        base=body["base"],
+        event=body["event"],
+        reason=body["reason"],
+        notes=_notes(body["notes"]),
+        provenance=Provenance(**body["provenance"]),
+        made_at=body["made_at"],
+    )
+    return replace(plan, documents={**plan.documents, **_derivable(plan)})
+
+
+def _missing(plan: Plan) -> bool:
+    """Say whether an entry names a document that is not there, or a document is not what its address says."""
+    named = {name for entry in plan.entries.values() if entry for name in (entry.fingerprint, entry.authored)}
+    needed = {name for entry in plan.entries.values() if entry and not entry.retired for name in (entry.authored,)}
+    damaged = any(digest(document) != name for name, document in plan.documents.items() if name in named)
+    return damaged or not needed <= plan.documents.keys()
+
+
+def _derivable(plan: Plan) -> dict[str, Mapping[str, Any]]:
+    """Return the documents that the creates of the plan carry themselves: the rule, with or without its `enabled`."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for change in plan.changes:
+        entry = plan.entries.get(change.rule_id)
+        if entry is None or change.after is None or change.action is not Action.CREATE:
+            continue
+        whole = canonical({**change.after, IDENTITY: change.rule_id})
+        silent = {name: value for name, value in whole.items() if name != "enabled"}
+        for document in (silent, whole):
+            name = digest(document)
+            if name in (entry.authored, entry.fingerprint):
+                found[name] = document
+    return found
+
+
+def _entry_json(entry: Entry | None) -> dict[str, Any] | None:
+    return None if entry is None else asdict(entry)
+
+
+def _entry(data: dict[str, Any] | None) -> Entry | None:
+    if data is None:
+        return None
+    retired = data.get("retired")
+    return Entry(**{**data, "retired": Retired(**retired) if retired else None})
+
+
+def _change(data: dict[str, Any]) -> Change:
+    return Change(
+        data["rule_id"],
+        data["type"],
+        data["before"],
+        data["after"],
+        marker=data.get("marker", False),
+        adopts=data.get("adopts", False),
+    )
+
+
+def _notes(data: dict[str, Any]) -> Notes:
+    census = data["census"]
+    return Notes(
+        census=Census(**{**census, "copies": tuple(census["copies"])}),
+        edits=tuple(Edit(**edit) for edit in data["edits"]),
+        blocked=tuple(Blocked(**blocked) for blocked in data["blocked"]),
+        unmarked=tuple(data["unmarked"]),
+        left_out=tuple(data["left_out"]),
+        warnings=tuple(Problem(**{**p, "severity": Severity(p["severity"])}) for p in data["warnings"]),
+        verdicts=tuple(Verdict(**{**verdict, "rules": tuple(verdict["rules"])}) for verdict in data["verdicts"]),
+        lines=tuple(data["lines"]),
+        details={rule_id: tuple(sentences) for rule_id, sentences in data["details"].items()},
+        requests=data["requests"],
+        seconds=data["seconds"],
+    )
