@@ -7,14 +7,13 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from deployer.core.environment import Override
+from deployer.core.normalise import MARKER_PREFIX
 from deployer.core.selector import parse_selector
 from deployer.core.settings.nodes import Node, WrongError, wrong_type
 from deployer.core.settings.policies import unknown_field
 from deployer.core.settings.reading import Reader, Table, list_of, mapping_of, selectors, text
 from deployer.core.suggestion import did_you_mean
 from deployer.errors import Problem
-
-MARKER_PREFIX: Final = "deployer:"
 
 _EVERY_RULE: Final = (parse_selector("*"),)
 _EFFECTS: Final = ("set", "add_tags", "remove_tags", "add_actions", "rewrite_index")
