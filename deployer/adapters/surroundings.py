@@ -32,15 +32,6 @@ _ACTORS: Final = (
     *("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "BUILD_USER_ID", "BUILDKITE_BUILD_CREATOR"),
     *("CIRCLE_USERNAME", "BITBUCKET_STEP_TRIGGERER_UUID"),
 )
-_REFS: Final = ("GITHUB_REF", "BUILD_SOURCEBRANCH")  # refs/heads/NAME for a branch, something else for a pull request
-_BRANCHES: Final = {
-    # variable -> the one that says that this run is for a pull request, whose branch anybody may call "main"
-    "CI_COMMIT_BRANCH": "CI_MERGE_REQUEST_IID",
-    "CIRCLE_BRANCH": "CIRCLE_PULL_REQUEST",
-    "BUILDKITE_BRANCH": "BUILDKITE_PULL_REQUEST",
-    "BITBUCKET_BRANCH": "BITBUCKET_PR_ID",
-    "BRANCH_NAME": "CHANGE_ID",
-}
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
 
@@ -70,23 +61,6 @@ class Surroundings:
     def ci_run_url(self) -> str:
         """The page of this CI run, "" where there is none."""
         return _run_url(self.environ) if self.is_ci else ""
-
-    @property
-    def ci_branch(self) -> str:
-        """
-        The branch that CI runs for, where the checkout itself has none (a detached HEAD).
-
-        "" where CI does not say, and for a pull request: its branch may have any name, `main` too.
-        """
-        if not self.is_ci:
-            return ""
-        for ref in (self.environ.get(name, "") for name in _REFS):
-            if ref:
-                return ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else ""
-        for name, pull_request in _BRANCHES.items():
-            if self.environ.get(name):
-                return "" if self.says(pull_request) else self.environ[name]
-        return ""
 
     @property
     def actor(self) -> str:

@@ -15,7 +15,6 @@ from deployer.core.environment import (
     Environment,
     Limits,
     OwnershipPolicy,
-    Project,
     RulesPolicy,
     Settings,
 )
@@ -38,10 +37,19 @@ _NO_CONNECTION: Final = Connection("", Credentials(), Credentials())
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What reading needs besides the files: today's date, the field names of rules."""
+    """
+    What reading needs besides the files: today's date, the field names of rules, and the paths of the files that could
+    not be read at all, so that nothing is said about what only they would have said.
+    """
 
     today: date
     fields: Collection[str]
+    unreadable: frozenset[str] = frozenset()
+
+    @property
+    def unreadable_names(self) -> frozenset[str]:
+        """The names of the environments and shared parts among them."""
+        return frozenset(SettingsFile(path, {}).name for path in self.unreadable - {PROJECT_FILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +59,17 @@ class _Target:
     environment: Environment
     tree: Node
 
-    def problem(self, keys: Iterable[str], message: str, code: str, remedy: str) -> Problem:
+    def problem(
+        self, keys: Iterable[str], message: str, code: str, remedy: str, severity: Severity = Severity.ERROR
+    ) -> Problem:
         """Return a Problem at the first of these dotted keys that the files have, else at the top of the file."""
         for key in keys:
             section, _, name = key.partition(".")
             table = self.tree.value.get(section)
             if table and name in table.value:
                 place: Node = table.value[name]
-                return place.problem(message, code, remedy)
-        return self.tree.problem(message, code, remedy)
+                return place.problem(message, code, remedy, severity=severity)
+        return self.tree.problem(message, code, remedy, severity=severity)
 
 
 def read_settings(project_file: SettingsFile | None, files: Sequence[SettingsFile], given: Given) -> Settings:
@@ -69,27 +79,38 @@ def read_settings(project_file: SettingsFile | None, files: Sequence[SettingsFil
     `files` are those of the folder `environments`, lock files left out. Nothing is raised for a user's mistake.
     """
     project, project_problems = read_project(project_file)
-    problems, targets, broken = set(project_problems), list[_Target](), set[str]()
-    by_name = {file.name: file for file in files}
-    for name in sorted(by_name):
+    problems, broken = set(project_problems), set(given.unreadable_names)
+    targets = _every_target({file.name: file for file in files}, given, problems, broken)
+    known = {name for name in {*(file.name for file in files), *broken} if not name.startswith("_")}
+    nameless = not project.name and not project_problems and PROJECT_FILE not in given.unreadable
+    for target, problem in _across(targets, known, nameless=nameless):
+        problems.add(problem)
+        if problem.severity is Severity.ERROR:
+            broken.add(target.environment.name)
+    right = tuple(target.environment for target in targets if target.environment.name not in broken)
+    return Settings(project, right, tuple(sorted(problems)), tuple(sorted(broken)))
+
+
+def _every_target(
+    files: Mapping[str, SettingsFile], given: Given, problems: set[Problem], broken: set[str]
+) -> list[_Target]:
+    """Return the targets of all files; what is wrong, and in which, is added to `problems` and `broken`."""
+    targets: list[_Target] = []
+    for name in sorted(files):
         try:
-            targets += _targets(by_name, name, given)
+            targets += _targets(files, name, given)
         except WrongError as error:
             problems.update(error.problems)
             broken.add(name)
-    for target, problem in _across(targets, project, [name for name in by_name if not name.startswith("_")]):
-        problems.add(problem)
-        broken.add(target.environment.name)
     for target in targets:
         problems.update(warnings(target.tree.value["kibana"], target.environment.connection))
-    right = tuple(target.environment for target in targets if target.environment.name not in broken)
-    return Settings(project, right, tuple(sorted(problems)), tuple(sorted(broken)))
+    return targets
 
 
 def _targets(files: Mapping[str, SettingsFile], name: str, given: Given) -> list[_Target]:
     """Return the targets of one file, none for a shared part. Raises WrongError with all that is wrong in it."""
     shared = name.startswith("_")
-    tree = _with_kibana(layered(files, name))
+    tree = _with_kibana(layered(files, name, given.unreadable_names))
     try:
         spaces, listed = spaces_of(tree.value["kibana"])
     except WrongError:  # told again, and in full, when the whole is read
@@ -154,7 +175,7 @@ def _target(tree: Node, names: tuple[str, str, str], given: Given) -> _Target:
     return _Target(table.done(environment, SECTION_OF), tree)
 
 
-def _across(targets: Sequence[_Target], project: Project, names: Collection[str]) -> Iterable[tuple[_Target, Problem]]:
+def _across(targets: Sequence[_Target], names: Collection[str], *, nameless: bool) -> Iterable[tuple[_Target, Problem]]:
     """Yield what only shows when all targets are seen together."""
     owners: dict[tuple[str, str], Environment] = {}
     for target in targets:
@@ -162,7 +183,7 @@ def _across(targets: Sequence[_Target], project: Project, names: Collection[str]
         yield from ((target, problem) for problem in _promotion_problems(target, names))
         if environment.sandbox:  # each environment has a sandbox of its own
             continue
-        if not project.name:
+        if nameless:
             yield target, _nameless(environment)
         first = owners.setdefault((environment.connection.url, environment.space), environment)
         if first is not environment:
@@ -174,7 +195,7 @@ def _across(targets: Sequence[_Target], project: Project, names: Collection[str]
 def _nameless(environment: Environment) -> Problem:
     message = f"the project needs a name: {environment.target} is more than a sandbox"
     remedy = 'write project = "your-team-detections" at its top; every rule that you deploy is marked with it'
-    return Problem(PROJECT_FILE, 0, 0, "project", message, "missing-project", remedy, Severity.ERROR)
+    return Problem(PROJECT_FILE, 0, 0, "project", message, "missing-project", remedy)
 
 
 def _promotion_problems(target: _Target, names: Collection[str]) -> Iterable[Problem]:
@@ -182,11 +203,9 @@ def _promotion_problems(target: _Target, names: Collection[str]) -> Iterable[Pro
     policy = target.environment.promotion
     if policy is None:
         return
-    if policy.source == target.environment.name:
-        message = "an environment cannot promote to itself"
-    elif policy.source not in names:
-        message = f'there is no environment "{policy.source}"'
-    else:
-        return
     remedy = did_you_mean(policy.source, set(names) - {target.environment.name})
-    yield target.problem(("promotion.from",), message, "unknown-environment", remedy)
+    if policy.source == target.environment.name:
+        yield target.problem(("promotion.from",), "an environment cannot promote to itself", "wrong-value", remedy)
+    elif policy.source not in names:  # what is pinned still runs, so this stops only `promote`
+        message = f'there is no environment "{policy.source}": nothing can be promoted'
+        yield target.problem(("promotion.from",), message, "unknown-environment", remedy, Severity.WARNING)

@@ -6,7 +6,7 @@ Tables merge, lists append, scalars replace. Every value keeps the place where i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from deployer.core.settings.nodes import Node, SettingsFile, WrongError, node_of, wrong_type
@@ -75,15 +75,18 @@ def _table(node: Node | None) -> dict[str, Node]:
     return node.value if node is not None and isinstance(node.value, dict) else {}
 
 
-def layered(files: Mapping[str, SettingsFile], name: str) -> Node:
+def layered(files: Mapping[str, SettingsFile], name: str, unreadable: Collection[str] = ()) -> Node:
     """
     Return the tree of file `name` with everything it extends below it, `extends` itself taken off.
 
-    Raises WrongError: the file extended does not exist, the chain is a cycle, a `[space.NAME]` is wrong.
+    Raises WrongError: the file extended does not exist, the chain is a cycle, a `[space.NAME]` is wrong. Where the file
+    extended is one of the `unreadable`, which was already reported, the WrongError has no Problem.
     """
     tree = unfold_spaces(node_of(files[name].data, files[name]))
     seen, lowest = [name], tree
     while (extends := _table(lowest).get("extends")) is not None:
+        if extends.value in unreadable:
+            raise WrongError
         parent = _parent(extends, files, seen)
         seen.append(parent)
         lowest = unfold_spaces(node_of(files[parent].data, files[parent]))
