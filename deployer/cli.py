@@ -1,0 +1,318 @@
+"""
+The command line: options in, one call per command out, and the one place that turns errors into exit codes.
+
+Nothing heavy is imported here: every command imports its own module when it runs, so that `--help` is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import typer.core
+
+from deployer import __version__
+from deployer.errors import DeployerError, ExitCode
+
+if TYPE_CHECKING:
+    from deployer.commands.console import Console
+    from deployer.commands.workspace import Workspace
+
+
+class Boundary(typer.core.TyperGroup):
+    """Turns our errors, and only ours, into a message, a hint and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command under the boundary."""
+        try:
+            return super().invoke(ctx)
+        except DeployerError as error:
+            _report(error, as_json=_globals(ctx).as_json)
+            raise typer.Exit(int(error.exit_code)) from error
+        except KeyboardInterrupt:
+            typer.echo("interrupted; nothing was sent", err=True)
+            raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
+
+
+def _report(error: DeployerError, *, as_json: bool) -> None:
+    from deployer.render.errors_text import error_text
+
+    if as_json:
+        from deployer.render.json_text import document, error_json
+
+        typer.echo(document("error", error_json(error)), nl=False)
+    typer.echo(error_text(error), err=True, nl=False)
+
+
+app = typer.Typer(
+    name="deployer",
+    cls=Boundary,
+    help="Rules-as-code deployment for Kibana: plan, apply, promote and roll back detection rules.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,  # locals hold API keys
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start: deployer init, then deployer plan -e sandbox. Documentation: docs/",
+)
+sandbox = typer.Typer(help="The embedded Kibana stand-in: serve it, empty it.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(sandbox, name="sandbox")
+
+
+@dataclass
+class Globals:
+    """The global options, and whether the command was asked for JSON (errors then are JSON too)."""
+
+    project: Path | None = None
+    quiet: bool = False
+    verbose: bool = False
+    as_json: bool = False
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"deployer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    ctx: typer.Context,
+    project: Annotated[
+        Path | None, typer.Option("--project", metavar="DIR", help="The project's folder; default: the one above here.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Everything in full.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Hold the global options."""
+    ctx.obj = Globals(project, quiet, verbose)
+
+
+Envs = Annotated[
+    list[str], typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="The environment or target; repeats, takes globs.")
+]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", metavar="SELECTOR", help="Narrow to rules like id:…, tag:…, path:…; repeats.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="WHAT=N", help="Pass a guard by naming its count: disable=12,recreate=1."),
+]
+Adopt = Annotated[bool, typer.Option("--adopt", help="Take over equal or different rules that have no marker.")]
+Take = Annotated[
+    str | None, typer.Option("--take", metavar="git|live", help="Who wins where both changed a field; with --only.")
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; goes into history.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@app.command(epilog="Example: deployer init my-detections && cd my-detections && deployer plan -e sandbox")
+def init(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Where; it may exist, nothing in it is overwritten.")] = Path(),
+    name: Annotated[str | None, typer.Option("--name", help="The project's name; default: the folder's.")] = None,
+    json_: Json = False,
+) -> None:
+    """Scaffold a project that runs at once against the sandbox."""
+    from deployer.commands import init as command
+
+    raise typer.Exit(command.init(_console(ctx, json_), folder, name))
+
+
+@app.command(epilog="Examples: deployer validate; deployer validate rules/aws/x.toml")
+def validate(
+    ctx: typer.Context,
+    paths: Annotated[list[Path] | None, typer.Argument(help="Rule files; default: every file of the project.")] = None,
+    json_: Json = False,
+) -> None:
+    """Find every problem in every file, with line and column."""
+    from deployer.commands import validate as command
+
+    raise typer.Exit(command.validate(_workspace(ctx, json_), paths or []))
+
+
+@app.command(epilog="Examples: deployer plan -e prod; deployer plan -e prod -o plan.json --detailed-exitcode")
+def plan(
+    ctx: typer.Context,
+    env: Envs,
+    only: Only = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the plan that apply takes.")
+    ] = None,
+    detailed_exitcode: Annotated[bool, typer.Option(help="Exit 3 if apply would change something.")] = False,
+    allow: Allow = None,
+    adopt: Adopt = False,
+    take: Take = None,
+    reason: Reason = "",
+    json_: Json = False,
+) -> None:
+    """Show what apply would change. Writes nothing to Kibana."""
+    from deployer.commands import plan as command
+    from deployer.commands.wishing import wishes
+
+    asked = wishes(only, allow, take, adopt=adopt)
+    options = command.Options(tuple(env), asked, output, detailed_exitcode, reason)
+    raise typer.Exit(command.plan(_workspace(ctx, json_), options))
+
+
+@app.command(epilog="Examples: deployer apply -e dev --yes; deployer apply plan.json; deployer apply -e prod --expect 7f3c91d2e0b4")
+def apply(
+    ctx: typer.Context,
+    plan_file: Annotated[Path | None, typer.Argument(help="A plan saved by plan -o; it needs no work tree.")] = None,
+    env: Annotated[
+        list[str] | None, typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="Plan this target, then apply.")
+    ] = None,
+    only: Only = None,
+    yes: Yes = False,
+    expect: Annotated[
+        str, typer.Option("--expect", metavar="DIGEST", help="Refuse any other plan than the one that was reviewed.")
+    ] = "",
+    allow: Allow = None,
+    adopt: Adopt = False,
+    take: Take = None,
+    reason: Reason = "",
+    wait: Annotated[str, typer.Option("--wait", metavar="TIME", help="Wait this long for a held lock: 5m.")] = "",
+    recover_first: Annotated[
+        bool, typer.Option("--recover", help="Undo an interrupted apply first, if there is one.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Carry out a plan as one journaled transaction, verified by reading, undone if it fails."""
+    from deployer.commands import apply as command
+    from deployer.commands.wishing import duration, wishes
+
+    asked = wishes(only, allow, take, adopt=adopt)
+    options = command.Options(
+        plan_file, tuple(env or ()), asked, yes, expect, reason, duration(wait, "--wait"), recover_first
+    )
+    raise typer.Exit(command.apply(_workspace(ctx, json_), options))
+
+
+@app.command(epilog="Finishes or undoes an interrupted apply: deployer recover -e prod; add --resume to finish it.")
+def recover(
+    ctx: typer.Context,
+    env: Envs,
+    resume: Annotated[bool, typer.Option("--resume", help="Finish it, instead of undoing it.")] = False,
+    accept_live: Annotated[bool, typer.Option("--accept-live", help="Sign off what is live as it is.")] = False,
+    force_undo: Annotated[bool, typer.Option("--force-undo", help="Undo over an edit that was kept.")] = False,
+    rule: Annotated[list[str] | None, typer.Option("--rule", metavar="ID", help="Only this rule; repeats.")] = None,
+    yes: Yes = False,
+    reason: Reason = "",
+    json_: Json = False,
+) -> None:
+    """Finish or undo an interrupted apply."""
+    from deployer.commands import recover as command
+
+    options = command.Options(tuple(env), resume, accept_live, force_undo, tuple(rule or ()), yes, reason)
+    raise typer.Exit(command.recover(_workspace(ctx, json_), options))
+
+
+@app.command()
+def unlock(ctx: typer.Context, env: Envs, yes: Yes = False, reason: Reason = "", json_: Json = False) -> None:
+    """Free a lock that a dead run left behind, by recovering it."""
+    from deployer.commands import recover as command
+
+    options = command.Options(tuple(env), yes=yes, reason=reason, unlock=True)
+    raise typer.Exit(command.recover(_workspace(ctx, json_), options))
+
+
+@app.command(epilog="Examples: deployer render rules/aws/x.toml -e prod; deployer render -e prod --ndjson > rules.ndjson")
+def render(
+    ctx: typer.Context,
+    env: Envs,
+    rule: Annotated[str | None, typer.Argument(help="A file, a rule_id or a name.")] = None,
+    ndjson: Annotated[bool, typer.Option("--ndjson", help="Every payload, one per line, as Kibana's import takes it.")] = False,
+    resolve: Annotated[bool, typer.Option("--resolve", help="Ask Kibana for the ids of connectors and lists.")] = False,
+    json_: Json = False,
+) -> None:
+    """Show the payload of a rule, and where each value came from."""
+    from deployer.commands import render as command
+
+    raise typer.Exit(command.render(_workspace(ctx, json_), tuple(env), rule, ndjson=ndjson, resolve=resolve))
+
+
+@app.command()
+def doctor(ctx: typer.Context, env: Envs, json_: Json = False) -> None:
+    """Check reachability, version, privileges, user, space, clock and state store."""
+    from deployer.commands import doctor as command
+
+    raise typer.Exit(command.doctor(_workspace(ctx, json_), tuple(env)))
+
+
+@sandbox.command("serve")
+def sandbox_serve(
+    ctx: typer.Context,
+    port: Annotated[int, typer.Option(help="0 picks a free one.")] = 5601,
+    data: Annotated[Path | None, typer.Option(metavar="PATH", help="Its state; default: .deployer/sandbox/serve.sqlite3.")] = None,
+    host: Annotated[str, typer.Option(help="Stays on loopback unless told otherwise.")] = "127.0.0.1",
+    stack_version: Annotated[str, typer.Option(help="8.19, 9.0, 9.3 or 9.5.")] = "9.3",
+    latency_ms: Annotated[float, typer.Option(help="Added to every request.")] = 0,
+    rule_cost_ms: Annotated[float, typer.Option(help="Added for every rule written.")] = 0,
+    refresh_ms: Annotated[float, typer.Option(help="How long a search may be behind.")] = 0,
+    fault: Annotated[list[str] | None, typer.Option(metavar="SPEC", help="Break something on purpose; repeats.")] = None,
+) -> None:
+    """Serve the sandbox in the foreground."""
+    from deployer.commands import sandbox as command
+
+    options = command.Options(data, host, port, stack_version, latency_ms, rule_cost_ms, refresh_ms, tuple(fault or ()))
+    raise typer.Exit(command.serve(_console(ctx, False), _globals(ctx).project, options))
+
+
+@sandbox.command("reset")
+def sandbox_reset(
+    ctx: typer.Context,
+    env: Annotated[str, typer.Option("--env", "-e", metavar="ENV", help="The sandbox environment to empty.")] = "sandbox",
+    yes: Yes = False,
+) -> None:
+    """Empty the sandbox of an environment: its rules and its deployments."""
+    from deployer.commands import sandbox as command
+
+    raise typer.Exit(command.reset(_workspace(ctx, False), env, yes=yes))
+
+
+def _globals(ctx: Any) -> Globals:
+    return ctx.obj if isinstance(ctx.obj, Globals) else Globals()
+
+
+def _console(ctx: Any, as_json: bool) -> Console:
+    from deployer.adapters.surroundings import look_around
+    from deployer.commands.console import Console
+
+    given = _globals(ctx)
+    given.as_json = as_json
+    return Console(look_around(), json=as_json, quiet=given.quiet, verbose=given.verbose)
+
+
+def _workspace(ctx: Any, as_json: bool) -> Workspace:
+    from deployer.commands.workspace import open_workspace
+
+    return open_workspace(_console(ctx, as_json), _globals(ctx).project)
+
+
+def main() -> None:
+    """Run the program. A bug is one sentence without `--verbose`: a traceback helps nobody at 3 a.m., and may hold keys."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.exit(int(ExitCode.ERROR))
+    except Exception as bug:  # noqa: BLE001 - the last line before the user; nothing is swallowed, it is named
+        if {"--verbose", "-v"} & set(sys.argv):
+            raise
+        frame = bug.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        where = f"{Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame else "?"
+        typer.echo(f"bug in deployer {__version__}: {type(bug).__name__} at {where}; please report it", err=True)
+        typer.echo("hint: deployer --verbose … shows the traceback; deployer doctor -e ENV shows the state", err=True)
+        sys.exit(int(ExitCode.ERROR))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""
+Making the plan of one target: files and Kibana are read at the same time, then everything is a value.
+
+The one place that knows the order: status, bulk read, record, selection, references, baseline, plan. `plan`, `apply`
+and whatever else plans all come through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+
+from deployer import __version__
+from deployer.adapters.git import Git
+from deployer.adapters.rules import RuleTree
+from deployer.commands.target import ReadTarget
+from deployer.commands.workspace import Workspace, raise_errors
+from deployer.core.desired import Desired, rendered, selected
+from deployer.core.guards import Run
+from deployer.core.plan import Plan
+from deployer.core.planner import Situation, Wishes, make_plan, suspects
+from deployer.core.ports import ServerStatus, SpaceRead
+from deployer.core.record import Provenance, Record
+from deployer.core.references import Space, any_needs
+from deployer.core.stack import OLDEST, older
+from deployer.errors import DeployerError
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan and what it was made from; an apply that made its own plan does not read the space twice."""
+
+    plan: Plan
+    live: SpaceRead
+
+
+def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
+    """Return the plan of one target. Raises what reading files, Kibana and the store raises."""
+    workspace, environment = target.workspace, target.environment
+    started = workspace.clock.monotonic()
+    with ThreadPoolExecutor(3) as pool:
+        loading = pool.submit(lambda: workspace.tree)
+        recorded = pool.submit(target.ledger.head)
+        reading = pool.submit(_read, target, _Ids(loading))
+        tree = _sound(loading)
+        record = recorded.result().record
+        status, live = reading.result()
+    desired = _desired(target, tree, status.version)
+    raise_errors(desired.problems)
+    wanted = suspects(desired, live, record)
+    situation = Situation(
+        environment=environment,
+        project=workspace.project.name,
+        marker=workspace.project.marker,
+        desired=desired,
+        live=live,
+        record=record,
+        baseline=target.ledger.documents(wanted, record) if record and wanted else {},
+        now=_server_time(status, workspace),
+        stack=status.version,
+    )
+    provenance = provenance_of(workspace, stack=status.version)
+    plan = make_plan(situation, wishes, _run(workspace, environment.connection.url, provenance, reason))
+    notes = replace(
+        plan.notes,
+        lines=(*_head_lines(target, record), *plan.notes.lines),
+        requests=target.kibana.requests,
+        seconds=workspace.clock.monotonic() - started,
+    )
+    made_at = situation.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    plan = replace(plan, notes=notes, provenance=provenance, made_at=made_at, reason=reason)
+    return Planned(plan, live)
+
+
+def provenance_of(workspace: Workspace, *, stack: str = "", kibana_user: str = "") -> Provenance:
+    """Return who does this, from what: for plans, records and events."""
+    git, surroundings = Git(workspace.root), workspace.surroundings
+    inputs = (*workspace.project.rules, *workspace.project.exceptions, "environments", "deployer.toml")
+    tracked = git.is_repository()
+    return Provenance(
+        actor=surroundings.actor,
+        host=surroundings.host,
+        ci_run=surroundings.ci_run_url,
+        commit=(git.revision() or "") if tracked else "",
+        branch=(git.branch(surroundings.environ) or "") if tracked else "",
+        clean=not git.dirty(inputs) if tracked else True,
+        tool=__version__,
+        stack=stack,
+        kibana_user=kibana_user,
+    )
+
+
+class _Ids(Collection[str]):
+    """The rule ids of the project, which wait for the files only if somebody asks for them."""
+
+    def __init__(self, loading: Future[RuleTree]) -> None:
+        self._loading = loading
+
+    def _all(self) -> Mapping[str, None]:
+        return dict.fromkeys(file.rule_id for file in self._loading.result().files)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._all()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+def _read(target: ReadTarget, wanted: Collection[str]) -> tuple[ServerStatus, SpaceRead]:
+    status = target.kibana.status()
+    if older(status.version, OLDEST):
+        raise DeployerError(
+            f"{target.environment.target} runs Kibana {status.version}; deployer needs {OLDEST} or later",
+            hint="upgrade the stack",
+        )
+    return status, target.kibana.read_space(marker=target.workspace.project.marker, wanted=wanted)
+
+
+def _sound(loading: Future[RuleTree]) -> RuleTree:
+    tree = loading.result()
+    raise_errors(tree.problems)
+    return tree
+
+
+def _desired(target: ReadTarget, tree: RuleTree, stack: str) -> Desired:
+    chosen, selection = selected(tree.files, target.environment, stack)
+    raise_errors(selection.problems)
+    connectors, lists = any_needs(
+        [file.payload for file in chosen]
+        + [{"actions": list(override.add_actions)} for override in target.environment.overrides]
+    )
+    space = Space(
+        connectors=target.kibana.connectors() if connectors else None,
+        lists=target.kibana.exception_lists() if lists else None,
+        names=target.environment.connectors,
+    )
+    desired = rendered(chosen, target.environment, space, tree.locate)
+    problems = (*selection.problems, *desired.problems, *tree.problems)
+    return replace(desired, gone=selection.gone, problems=problems)
+
+
+def _server_time(status: ServerStatus, workspace: Workspace) -> datetime:
+    return status.date or workspace.clock.now()
+
+
+def _run(workspace: Workspace, url: str, provenance: Provenance, reason: str) -> Run:
+    surroundings = workspace.surroundings
+    return Run(
+        branch=provenance.branch,
+        clean=provenance.clean,
+        in_ci=surroundings.is_ci,
+        today=workspace.clock.now().date(),
+        reason=reason,
+    )
+
+
+def _head_lines(target: ReadTarget, record: Record | None) -> tuple[str, ...]:
+    if record is not None:
+        by = f", by {record.provenance.actor}" if record.provenance.actor else ""
+        why = f" ({record.reason})" if record.reason else ""
+        return (f"since       deployment #{record.number}, {record.time[:16].replace('T', ' ')} UTC, {record.event}{by}{why}",)
+    where = target.ledger.location
+    return (f"first run   no deployment is recorded in {where}; nothing is disabled or deleted without a record",)
+
+
+

@@ -1,0 +1,114 @@
+"""One target, opened: its Kibana space to read or to write, and its part of the state store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from deployer.adapters import embedded
+from deployer.adapters.git import Git
+from deployer.adapters.kibana import KibanaReader, KibanaWriter, Secrets, connect
+from deployer.adapters.secrets import check_connection, check_host, resolve
+from deployer.adapters.state import hosts_of, open_store, unsafe_in_ci
+from deployer.commands.workspace import Workspace
+from deployer.core.environment import Connection, Environment
+from deployer.core.plan import Target
+from deployer.core.ports import Store
+from deployer.errors import DeployerError
+from deployer.executor.ledger import Ledger
+
+
+@dataclass
+class ReadTarget:
+    """A target that can be planned for."""
+
+    workspace: Workspace
+    environment: Environment
+    kibana: KibanaReader
+    ledger: Ledger
+
+    @property
+    def identity(self) -> Target:
+        """What plans and records say of the target."""
+        return identity(self.environment)
+
+
+@dataclass
+class WriteTarget(ReadTarget):
+    """A target that can be written to."""
+
+    kibana: KibanaWriter
+
+
+def identity(environment: Environment) -> Target:
+    """Return what plans and records say of a target; the sandbox's port is no part of it."""
+    return Target(environment.name, environment.space, environment.target, environment.connection.url)
+
+
+@contextmanager
+def to_read(workspace: Workspace, environment: Environment) -> Iterator[ReadTarget]:
+    """
+    Open one target for the time of a `with` block, to plan for it.
+
+    Hosts are checked before a secret is read, the store before Kibana is asked. Raises RefusedError (host), SecretError,
+    StateError.
+    """
+    with ExitStack() as stack:
+        ledger = _ledger(workspace, environment, write=False)
+        connection, secrets = _reachable(workspace, environment, stack, write=False)
+        kibana = connect(connection, environment.space, secrets, clock=workspace.clock, read_only=True)
+        yield ReadTarget(workspace, environment, stack.enter_context(kibana), ledger)
+
+
+@contextmanager
+def to_write(workspace: Workspace, environment: Environment) -> Iterator[WriteTarget]:
+    """Open one target for the time of a `with` block, to change it; raises what `to_read` raises, and DeployerError."""
+    if workspace.surroundings.readonly:
+        raise DeployerError("DEPLOYER_READONLY is set: nothing may be written", hint="unset it to apply")
+    with ExitStack() as stack:
+        ledger = _ledger(workspace, environment, write=True)
+        connection, secrets = _reachable(workspace, environment, stack, write=True)
+        kibana = connect(connection, environment.space, secrets, clock=workspace.clock, read_only=False)
+        yield WriteTarget(workspace, environment, stack.enter_context(kibana), ledger)
+
+
+def _ledger(workspace: Workspace, environment: Environment, *, write: bool) -> Ledger:
+    check_connection(environment.connection, workspace.surroundings)
+    return Ledger(_store(workspace, environment, write=write), identity(environment), marker_name(workspace))
+
+
+def marker_name(workspace: Workspace) -> str:
+    """Return the name of the project as records and stores carry it."""
+    return workspace.project.marker.partition(":")[2]
+
+
+def _reachable(
+    workspace: Workspace, environment: Environment, stack: ExitStack, *, write: bool
+) -> tuple[Connection, Secrets]:
+    if environment.sandbox:
+        data = workspace.root / ".deployer" / "sandbox" / f"{environment.name}.sqlite3"
+        server = embedded.start(data, environment.connection.stack)
+        stack.callback(server.close)
+        connection = replace(environment.connection, url=server.url)
+        return connection, Secrets(username=embedded.USER, password=embedded.PASSWORD)
+    credentials = environment.connection.credentials if write else environment.connection.read_credentials
+    found = resolve(credentials, workspace.surroundings, workspace.root, environment.path)
+    return environment.connection, Secrets(found.api_key, found.bearer, found.username, found.password)
+
+
+def _store(workspace: Workspace, environment: Environment, *, write: bool) -> Store:
+    location, environ = workspace.project.state, workspace.surroundings.environ
+    if write and (message := unsafe_in_ci(location, environ, environment.sandbox or _local(environment), workspace.root)):
+        raise DeployerError(message, hint="nothing was sent")
+    for host in hosts_of(location, Git(workspace.root).remote_url):
+        check_host(host, "state", workspace.surroundings)
+    return open_store(location, root=workspace.root, environ=environ, project=marker_name(workspace))
+
+
+def _local(environment: Environment) -> bool:
+    from deployer.adapters.kibana import is_loopback
+
+    host = environment.connection.url.partition("//")[2].partition("/")[0].rpartition("@")[2]
+    return is_loopback(host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host)
+

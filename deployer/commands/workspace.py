@@ -1,0 +1,99 @@
+"""
+The project on disk, opened once per run: its settings, its rule files, its surroundings.
+
+Everything that a verb needs hangs on a Workspace; nothing in it talks to Kibana or to the state store yet.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from deployer.adapters.environments import find_root, load_settings
+from deployer.adapters.rules import RuleTree, read_rules
+from deployer.adapters.surroundings import Surroundings, SystemClock
+from deployer.commands.console import Console
+from deployer.core.environment import Environment, Project, Settings
+from deployer.core.fields import FIELDS
+from deployer.core.ports import Clock
+from deployer.core.settings import select_targets
+from deployer.errors import DeployerError, Problem, ProblemsError, Severity
+
+
+@dataclass
+class Workspace:
+    """One project, opened. `root` is its folder."""
+
+    root: Path
+    console: Console
+    surroundings: Surroundings
+    clock: Clock = field(default_factory=SystemClock)
+    _loading: threading.Lock = field(default_factory=threading.Lock)
+    _tree: RuleTree | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the settings files say."""
+        return load_settings(self.root, today=self.clock.now().date(), fields=FIELDS.keys())
+
+    @property
+    def project(self) -> Project:
+        """What deployer.toml says."""
+        return self.settings.project
+
+    @property
+    def tree(self) -> RuleTree:
+        """The rule files, read once, whichever thread asks first."""
+        with self._loading:
+            if self._tree is None:
+                self._tree = read_rules(self.root, self.project.rules)
+            return self._tree
+
+    def targets(self, patterns: tuple[str, ...]) -> tuple[Environment, ...]:
+        """
+        Return the targets that `-e` names. Raises ProblemsError if a settings file that matters is wrong,
+        DeployerError for a name that does not exist.
+        """
+        broken = [problem for problem in self.settings.errors if _concerns(problem, patterns, self.settings)]
+        if broken:
+            raise ProblemsError(tuple(broken), hint="nothing was changed")
+        return select_targets(self.settings.environments, patterns)
+
+    def sound_tree(self) -> RuleTree:
+        """Return the rule files; raises ProblemsError with every Problem of every file if one is an error."""
+        raise_errors(self.tree.problems)
+        return self.tree
+
+
+def raise_errors(problems: tuple[Problem, ...]) -> None:
+    """Raise a ProblemsError if any Problem is an error."""
+    errors = tuple(problem for problem in problems if problem.severity is Severity.ERROR)
+    if errors:
+        raise ProblemsError(errors, hint="nothing was changed; mend the files and run it again")
+
+
+def open_workspace(console: Console, given: Path | None, clock: Clock | None = None) -> Workspace:
+    """Return the project in `given`, or the one above the working directory. Raises DeployerError if there is none."""
+    root = _root(given)
+    return Workspace(root, console, console.surroundings, clock or SystemClock())
+
+
+def _root(given: Path | None) -> Path:
+    if given is not None:
+        if not given.is_dir():
+            raise DeployerError(f"there is no folder {given}", hint="name the project's folder with --project")
+        return given.resolve()
+    return find_root(Path.cwd())
+
+
+def _concerns(problem: Problem, patterns: tuple[str, ...], settings: Settings) -> bool:
+    """Say whether a broken file stands in the way of these targets; another environment's mistakes do not."""
+    if not problem.path.startswith("environments/"):
+        return True
+    known = {environment.path for environment in settings.environments}
+    if problem.path not in known and problem.path.removeprefix("environments/").startswith("_"):
+        return True
+    name = problem.path.removeprefix("environments/").removesuffix(".toml")
+    return any(pattern.split("/")[0] == name or "*" in pattern for pattern in patterns)

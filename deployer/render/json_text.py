@@ -1,0 +1,77 @@
+"""The one JSON of `--json`: a documented, versioned envelope around what each command found (docs/reference.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from deployer.core.change import Change
+from deployer.core.plan import Plan, change_json
+from deployer.core.plan_file import notes_json
+from deployer.core.review import risky
+from deployer.errors import DeployerError, Problem, ProblemsError, RefusedError
+
+FORMAT: Final = "deployer-output"
+VERSION: Final = 1
+
+
+def document(command: str, body: Mapping[str, Any]) -> str:
+    """Return the document of a command, indented, ending in a newline."""
+    outer = {"format": FORMAT, "version": VERSION, "command": command, **body}
+    return json.dumps(outer, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Return a plan for programs: counts, the changes with action and category, and the notes."""
+    return {
+        "target": asdict(plan.target),
+        "project": plan.project,
+        "digest": plan.digest,
+        "event": plan.event,
+        "base": plan.base,
+        "allow": dict(plan.allow),
+        "has_changes": not plan.empty,
+        "counts": counts(plan),
+        "changes": [_change(plan, change) for change in plan.changes],
+        "refusals": [asdict(verdict) for verdict in plan.refusals],
+        "notes": notes_json(plan.notes),
+        "provenance": asdict(plan.provenance),
+    }
+
+
+def counts(plan: Plan) -> dict[str, int]:
+    """Return how many changes have each action."""
+    found: dict[str, int] = {}
+    for change in plan.changes:
+        found[change.action.value] = found.get(change.action.value, 0) + 1
+    return found
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """Return one Problem for programs."""
+    return {**asdict(problem), "severity": problem.severity.value}
+
+
+def error_json(error: DeployerError) -> dict[str, Any]:
+    """Return an error for programs: the same sentence that people read, exit code and refusal."""
+    result: dict[str, Any] = {"error": str(error), "exit_code": int(error.exit_code)}
+    if error.hint:
+        result["hint"] = error.hint
+    if isinstance(error, RefusedError):
+        result["refusal"] = error.refusal.value
+    if isinstance(error, ProblemsError):
+        result["problems"] = [problem_json(problem) for problem in error.problems]
+    return result
+
+
+def _change(plan: Plan, change: Change) -> dict[str, Any]:
+    return {
+        **change_json(change),
+        "action": change.action.value,
+        "category": change.category.value,
+        "fields": list(change.names),
+        "look_first": risky(change),
+        "label": asdict(plan.label(change.rule_id)),
+    }
