@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from deployer.errors import Severity
 
-MAX_DEPTH = 100
+MAX_DEPTH = 60
 """
 How deep brackets may nest. Elasticsearch's parsers recurse, and so do the libraries behind the extras; no query of
 either corpus goes beyond 9.

@@ -9,10 +9,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """
     Return the known word that `word` is a typing error of, or "".
 
-    One slip (a letter too many, too few, wrong, or two swapped) in words up to five letters, two in longer ones.
+    One slip (a letter too many, too few, wrong, or two swapped) in words of three to five letters, two in longer ones.
     Case does not count. Of several equally near words the first in alphabetical order is returned.
     """
-    if len(word) > 64:  # no name is that long, and the comparison is quadratic
+    if not 3 <= len(word) <= 64:  # no name is longer, and the comparison is quadratic
         return ""
     lowered = word.lower()
     allowed = 1 if len(word) <= 5 else 2
