@@ -87,22 +87,33 @@ class Finished:
         """Standard output as text, without the last newline."""
         return self.out.decode("utf-8", "surrogateescape").removesuffix("\n")
 
+    @property
+    def hint(self) -> str:
+        """What to do about it, where that is known."""
+        return _hint(self.complaint)
+
 
 @dataclass(frozen=True, slots=True)
 class GitProgram:
-    """Runs git in `folder`. `environ` is the process environment, `settings` are further config (may be secret)."""
+    """
+    Runs git in `folder`. `environ` is the process environment, `settings` are further config values (may be secret).
+
+    `bare`: the folder is itself a bare repository. It is named to git then, which may be told to trust no bare
+    repository that it merely finds (`safe.bareRepository`).
+    """
 
     folder: Path
     environ: Mapping[str, str] = field(repr=False)
     settings: Sequence[tuple[str, str]] = field(default=(), repr=False)
     error: type[DeployerError] = DeployerError
+    bare: bool = False
 
     def run(self, *arguments: str, send: bytes = b"", accept: Sequence[int] = (0,)) -> Finished:
         """Run `git ARGUMENTS` with `send` as its input. Raises `error` where the exit code is not one of `accept`."""
         out, err, code = self._finish(self._start(arguments), arguments[0], send)
         finished = Finished(code, out, _complaint(err))
         if code not in accept:
-            raise self.error(f"git {arguments[0]} failed: {finished.complaint}", hint=_hint(finished.complaint))
+            raise self.error(f"git {arguments[0]} failed: {finished.complaint}", hint=finished.hint)
         return finished
 
     def _start(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -112,7 +123,7 @@ class GitProgram:
         surroundings = _surroundings(self.environ, self.settings)
         try:
             return subprocess.Popen(
-                ["git", *arguments],
+                ["git", *(["--git-dir=."] if self.bare else []), *arguments],
                 cwd=self.folder,
                 env=surroundings,
                 stdin=pipe,
@@ -168,7 +179,8 @@ def _hint(complaint: str) -> str:
     if "dubious ownership" in complaint:
         return "the checkout belongs to another user: git config --global --add safe.directory FOLDER"
     if any(
-        sign in complaint for sign in ("could not read Username", "Authentication failed", "Permission denied", "403")
+        sign in complaint
+        for sign in ("could not read Username", "Authentication failed", "Permission denied", "error: 403")
     ):
         return "give the job a credential that may write here (GitHub Actions: permissions: contents: write)"
     if "unknown switch" in complaint or "is not a git command" in complaint:
@@ -195,7 +207,7 @@ class Git:
             return found.text
         if "not a git repository" in found.complaint:
             return None
-        raise DeployerError(f"git cannot read this repository: {found.complaint}", hint=_hint(found.complaint))
+        raise DeployerError(f"git cannot read this repository: {found.complaint}", hint=found.hint)
 
     def is_repository(self) -> bool:
         """Say whether the project is inside a git repository."""
@@ -257,8 +269,8 @@ class Git:
         pairs = (entry.partition("\n") for entry in _fields(listed.out))
         return tuple((name, value) for name, _, value in pairs)
 
-    def asks_over_ssh(self) -> bool:
-        """Say whether a setting or variable chooses the ssh program; where none does we may give it `BatchMode`."""
+    def chooses_ssh(self) -> bool:
+        """Say whether a setting or variable chooses the ssh program; where none does we may choose its options."""
         if "GIT_SSH_COMMAND" in self._environ or "GIT_SSH" in self._environ:
             return True
         return bool(self._program.run("config", "--get", "core.sshCommand", accept=(0, 1)).out)

@@ -19,17 +19,21 @@ def is_path(url: str) -> bool:
     return "://" not in url and ":" not in url.partition("/")[0]
 
 
-def host_of(url: str) -> str | None:
-    """Return `host` or `host:port` of a URL, lower case; None for a folder. Raises StateError for nonsense."""
+def server_of(url: str) -> str:
+    """
+    Return the server that a URL reaches as `scheme://host[:port]`, lower case and without user; "" for a folder.
+
+    Raises StateError for what is no URL.
+    """
     if is_path(url) or url.startswith("file://"):
-        return None
+        return ""
     if "://" not in url:  # git@host:path
-        return url.partition(":")[0].rpartition("@")[2].lower()
+        return "ssh://" + url.partition(":")[0].rpartition("@")[2].lower()
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as exc:
         raise StateError(f"{redacted(url)!r} is not a URL") from exc
-    host = parts.hostname or ""
+    host = (parts.hostname or "").rstrip(".")
     host = f"[{host}]" if ":" in host else host
-    return f"{host}:{port}" if port else host
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
