@@ -38,12 +38,13 @@ _AGAIN: Final = "make it again: deployer plan -e ENV -o FILE"
 
 def dumps(plan: Plan) -> str:
     """Return the text of the plan file."""
+    derivable = _derivable(plan)
     body: dict[str, Any] = {
         **essence(plan),
         "digest": plan.digest,
         "target": asdict(plan.target),
         "entries": {rule_id: _entry_json(entry) for rule_id, entry in plan.entries.items()},
-        "documents": {name: document for name, document in plan.documents.items() if name not in _derivable(plan)},
+        "documents": {name: document for name, document in plan.documents.items() if name not in derivable},
         "labels": {rule_id: asdict(label) for rule_id, label in plan.labels.items()},
         "base": plan.base,
         "event": plan.event,
