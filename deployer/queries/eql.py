@@ -140,6 +140,7 @@ class _Statement:
             missing += is_missing
             if is_missing and not span:
                 self._complain_at(first, "a sequence with missing events needs `with maxspan=…`", "eql-sequence")
+        self._must_end_items("until")
         if items < 2:
             self._complain_at(first, "a sequence needs at least two events", "eql-sequence")
         elif missing == items:
@@ -166,10 +167,16 @@ class _Statement:
                 raise tokens.unexpected("a sample has no `with runs`")
         if self._kind == "until":
             raise tokens.unexpected("a sample has no `until`: it has no order in time")
+        self._must_end_items()
         if items < 2:
             self._complain_at(first, "a sample needs at least two events", "eql-sequence")
         if not shared and not keys:
             self._complain_at(first, "a sample needs `by` and a field that its events share", "eql-join-keys")
+
+    def _must_end_items(self, *closing: str) -> None:
+        """Raise Rejected where something else than the rest of the query follows the events."""
+        if self._kind not in (*closing, "|", "end", "]"):
+            raise self._tokens.unexpected("events in `[…]` stand one after another, with nothing in between")
 
     def _keys(self) -> int:
         """Read `by field, …`. Return how many keys there are, 0 without `by`."""

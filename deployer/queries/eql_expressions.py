@@ -28,7 +28,6 @@ _HINTS = {
     "||": "write `or`",
     "!": "write `not`",
     "?": "`?` stands directly in front of a field",
-    "/*": "this comment is never closed",
     ";": "a query has no end sign",
 }
 

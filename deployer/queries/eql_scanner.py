@@ -34,10 +34,11 @@ _TOKEN = re.compile(
     rf"(?P<field>\??+{_PART}(?:\.{_PART})*+(?:(?<=[A-Za-z0-9_])~(?!=))?+)"
     rf"|(?P<strings>\({_GAP}{_STRING}(?:{_GAP},{_GAP}{_STRING})*+{_GAP}\))"
     rf"|(?P<string>{_STRING})"
+    r"|(?P<open>/\*)"
     r"|(?P<number>[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+|\.[0-9]++(?:[eE][+-]?+[0-9]++)?+)"
-    r"|(?P<sign>==|!=|<=|>=|<>|!\[|&&|\|\||/\*|[=<>:+\-*/%,()\[\]|?!.;])"
+    r"|(?P<sign>==|!=|<=|>=|<>|!\[|&&|\|\||[=<>:+\-*/%,()\[\]|?!.;])"
     r"|(?P<end>\Z)"
-    r"|(?P<bad>.)"
+    r"|(?P<none>.)"
     r")",
     re.DOTALL,
 )
@@ -71,7 +72,7 @@ def scan(text: str) -> Tokens:
             kind = _kind_of_word(text[start:end])
         elif kind == "sign":
             kind = text[start:end]
-        elif kind == "bad":
+        elif kind in ("open", "none"):
             raise _no_token(text, start)
         kinds.append(kind)
         starts.append(start)
@@ -98,6 +99,8 @@ def _kind_of_word(word: str) -> str:
 def _no_token(text: str, start: int) -> Rejected:
     """Say what is wrong with the character at `start`."""
     sign = text[start]
+    if sign == "/":
+        return Rejected(start, start + 2, "this comment is never closed", "eql-syntax")
     if sign == '"':
         return _bad_string(text, start)
     if sign == "'":

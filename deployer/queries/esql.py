@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from deployer.errors import Severity
 from deployer.queries.esql_commands import Commands
 from deployer.queries.esql_cursor import SYNTAX
 from deployer.queries.esql_scanner import Token, scan
@@ -35,7 +34,7 @@ def check_esql(text: str, *, full: bool = True) -> Checked:
     tokens = list(scan(text))
     Commands(text, tokens, notes).read()
     parse = _esql_py() if full else None
-    if parse and not any(found.severity is Severity.ERROR for found in notes.found):
+    if parse and not notes.has_errors():
         try:
             _read_with(parse, _blanked(text, tokens))
         except Rejected as why:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from deployer.queries.esql_cursor import SYNTAX
-from deployer.queries.esql_expressions import Expressions
+from deployer.queries.esql_expressions import LITERAL_WORDS, Expressions
 from deployer.queries.esql_scanner import Token, value_of
 from deployer.queries.findings import Rejected
 
@@ -42,7 +42,7 @@ class Arguments(Expressions):
     def _target(self) -> str:
         """Read `name =` where it is there. Return the name, else ""."""
         start = self.at
-        if self.token.kind != "name":
+        if self.token.kind != "name" or self.token.word in LITERAL_WORDS:
             return ""
         name = self.column("a column is due")
         if self.take("="):
@@ -80,19 +80,28 @@ class Arguments(Expressions):
     def columns(self) -> None:
         """Read names or patterns of columns: `a, b.*, *c`."""
         while True:
-            start = self.token
-            pattern = ""
-            while self.token.kind in ("name", "*", ".", "parameter", "number") and (
-                not pattern or self.token.start == self._tokens[self.at - 1].end
-            ):
-                pattern += value_of(self.text_of(self.token))
-                self.at += 1
-            if not pattern or start.kind in (".", "number"):
+            first = self.token
+            pattern = self._pattern()
+            if not pattern or first.kind in (".", "number"):
                 raise self.unexpected("a column or a pattern like `host.*` is due")
+            if self._tokens[self.at - 1].kind == ".":
+                raise Rejected(first.start, self._tokens[self.at - 1].end, f"`{pattern}` ends in a dot", SYNTAX)
             if not pattern.startswith("?") and pattern != "*":
                 self.use(pattern)
             if not self.take(","):
                 return
+
+    def _pattern(self) -> str:
+        """Read tokens that touch, or have a dot between them, and return what they stand for."""
+        pattern = ""
+        while self.token.kind in ("name", "*", ".", "parameter", "number"):
+            before = self._tokens[self.at - 1]
+            touches = self.token.start == before.end or "." in (self.token.kind, before.kind)
+            if pattern and not touches:
+                break
+            pattern += value_of(self.text_of(self.token))
+            self.at += 1
+        return pattern
 
     def rename(self) -> None:
         """Read `old AS new, …`, or `new = old`."""
@@ -146,6 +155,16 @@ class Arguments(Expressions):
         if not self.take_word("ON"):
             raise Rejected(command.start, command.end, "`LOOKUP JOIN` needs `ON` and a column", SYNTAX)
         self.items()
+
+    def completion(self) -> None:
+        """Read `column = prompt WITH options`; without a name the column is called `completion`."""
+        self.made.add(self._target() or "completion")
+        self.expression()
+        if self.take_word("WITH"):
+            if self.token.kind == "{":
+                self.options()
+            else:  # 8.19 and 9.0: the name of an inference endpoint
+                self.column("`WITH` needs options in `{…}`")
 
     def _until(self, *words: str, purpose: str) -> None:
         """Step over a name that follows other rules than columns, up to one of these words."""

@@ -217,5 +217,6 @@ _READERS = {
     "MV_EXPAND": Commands.expand,
     "ENRICH": Commands.enrich,
     "LOOKUP": Commands.join,
+    "COMPLETION": Commands.completion,
     "FORK": Commands._fork,
 }

@@ -8,10 +8,10 @@ from deployer.queries.spelling import did_you_mean
 
 SYNTAX = "esql-syntax"
 
-OPERATOR_WORDS = frozenset({"AND", "OR", "IN", "LIKE", "RLIKE", "IS", "BY", "AS", "ON", "WITH"})
+OPERATOR_WORDS = frozenset({"AND", "OR", "IN", "LIKE", "RLIKE", "IS", "BY", "AS", "ON", "WITH", "ASC", "DESC"})
 """Words that cannot be a column without backticks."""
 
-_KEYWORDS = (*sorted(OPERATOR_WORDS), "NOT", "WHERE", "ASC", "DESC", "NULLS", "METADATA")
+_KEYWORDS = (*sorted(OPERATOR_WORDS), "NOT", "WHERE", "NULLS", "METADATA")
 _CLOSING = frozenset({"|", ")", "]", "}", ","})
 _COMPLETE = frozenset({"name", "string", "number", "parameter", "source", ")", "]", "}", "(", "[", "{", "|"})
 _HINTS = {

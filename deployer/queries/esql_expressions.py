@@ -8,17 +8,18 @@ and the arguments of functions are not checked: the mapping decides them.
 from __future__ import annotations
 
 from deployer.errors import Severity
-from deployer.queries.esql_cursor import OPERATOR_WORDS, Cursor
+from deployer.queries.esql_cursor import OPERATOR_WORDS, SYNTAX, Cursor
 from deployer.queries.esql_names import FUNCTIONS, TIME_UNITS
 from deployer.queries.esql_scanner import Token, value_of
-from deployer.queries.findings import Checked, Notes
+from deployer.queries.findings import Checked, Notes, Rejected
 from deployer.queries.kql import check_kql
 from deployer.queries.lucene import check_lucene
 from deployer.queries.spelling import did_you_mean
 
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _ARITHMETIC = frozenset("+-*/%")
-_LITERAL_WORDS = frozenset({"TRUE", "FALSE", "NULL"})
+LITERAL_WORDS = frozenset({"TRUE", "FALSE", "NULL"})
+"""Words that are values, and no columns without backticks."""
 
 
 class Expressions(Cursor):
@@ -126,7 +127,7 @@ class Expressions(Cursor):
             raise self.unexpected("a value is due")
         if self._is_call():
             self._call(token)
-        elif token.word in _LITERAL_WORDS:
+        elif token.word in LITERAL_WORDS:
             self.at += 1
         else:
             self.use(self.column("a column is due"))
@@ -149,7 +150,7 @@ class Expressions(Cursor):
         """Read a literal, with a sign before it and casts after it. Raises Rejected with `purpose`."""
         while self.token.kind in ("-", "+"):
             self.at += 1
-        if self.token.kind not in ("string", "number", "parameter") and self.token.word not in _LITERAL_WORDS:
+        if self.token.kind not in ("string", "number", "parameter") and self.token.word not in LITERAL_WORDS:
             raise self.unexpected(purpose)
         self.at += 1
         while self.take("::"):
@@ -165,6 +166,9 @@ class Expressions(Cursor):
 
     def _call(self, name: Token) -> None:
         """Read `NAME(…)`: nothing, `*`, or expressions, the last of which may be named options."""
+        if not name.word:
+            message = f"`{self.text_of(name)}` is no function: the name of a function has no dots and no backticks"
+            raise Rejected(name.start, name.end, message, SYNTAX)
         self.at += 1
         opened = self.token
         self.enter()
@@ -175,7 +179,7 @@ class Expressions(Cursor):
             while self.take(","):
                 self._argument()
         self.leave(")", opened)
-        if name.word and name.word not in FUNCTIONS:
+        if name.word not in FUNCTIONS:
             message = f"`{self.text_of(name)}` is no function documented up to 9.6{did_you_mean(name.word, FUNCTIONS)}"
             self._notes.warning(name.start, name.end, message, "esql-unknown-function")
         elif name.word in ("KQL", "QSTR") and first.kind == "string":

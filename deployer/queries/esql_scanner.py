@@ -119,10 +119,17 @@ def _skip_gap(text: str, pos: int) -> int:
 
 
 def _end_of_comment(text: str, start: int) -> int:
-    """Return the place after a block comment, in which others may stand; -1 where it is never closed."""
+    """
+    Return the place after a block comment; -1 where it is never closed.
+
+    Comments stand in comments; where the outer one has no end of its own, the first end closes it.
+    """
     depth = 0
+    first = -1
     for edge in _COMMENT_EDGE.finditer(text, start):
         depth += 1 if edge[0] == "/*" else -1
         if depth == 0:
             return edge.end()
-    return -1
+        if first < 0 and edge[0] == "*/":
+            first = edge.end()
+    return first

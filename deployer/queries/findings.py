@@ -7,14 +7,16 @@ what it can still read but knows to be wrong (an unknown function) it collects i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
 
 from deployer.errors import Severity
 
 MAX_DEPTH = 60
 """
 How deep brackets may nest. Elasticsearch's parsers recurse, and so do the libraries behind the extras; no query of
-either corpus goes beyond 9.
+either corpus goes beyond 8.
 """
 
 
@@ -61,38 +63,46 @@ class Rejected(Exception):  # noqa: N818 - carries a position inside this packag
         self.code = code
 
 
-@dataclass(slots=True)
 class Notes:
     """Collects the findings and field names of one query while it is read."""
 
-    text: str
-    fields: set[str] = field(default_factory=set)
-    found: list[Finding] = field(default_factory=list)
+    __slots__ = ("_line_starts", "fields", "found", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.fields: set[str] = set()
+        self.found: list[Finding] = []
+        self._line_starts: list[int] = []
 
     def error(self, start: int, end: int, message: str, code: str) -> None:
         """Note something that Elasticsearch or Kibana refuses."""
-        self.found.append(finding(self.text, start, end, message, code))
+        self._note(start, end, message, code, Severity.ERROR)
 
     def warning(self, start: int, end: int, message: str, code: str) -> None:
         """Note something that is accepted and hardly meant."""
-        self.found.append(finding(self.text, start, end, message, code, Severity.WARNING))
+        self._note(start, end, message, code, Severity.WARNING)
 
     def rejected(self, why: Rejected) -> None:
         """Note where reading stopped."""
         self.error(why.start, why.end, str(why), why.code)
 
+    def has_errors(self) -> bool:
+        """Say whether anything but warnings was noted."""
+        return any(finding.severity is Severity.ERROR for finding in self.found)
+
     def checked(self, engine: str) -> Checked:
         """Return what was collected."""
         return Checked(tuple(sorted(self.found)), frozenset(self.fields), engine)
 
-
-def finding(text: str, start: int, end: int, message: str, code: str, severity: Severity = Severity.ERROR) -> Finding:
-    """Return a finding about `text[start:end]`. At the end of the text it underlines the last character."""
-    start = max(0, min(start, len(text) - 1))
-    end = min(max(end, start + 1), len(text))
-    line = text.count("\n", 0, start) + 1
-    column = start - text.rfind("\n", 0, start)
-    return Finding(line, column, start, end - start, message, code, severity)
+    def _note(self, start: int, end: int, message: str, code: str, severity: Severity) -> None:
+        """Note a finding about `text[start:end]`; at the end of the text it is about the last character."""
+        if not self._line_starts:
+            self._line_starts = [0, *(newline.end() for newline in re.finditer("\n", self.text))]
+        start = max(0, min(start, len(self.text) - 1))
+        end = min(max(end, start + 1), len(self.text))
+        line = bisect_right(self._line_starts, start)
+        column = start - self._line_starts[line - 1] + 1
+        self.found.append(Finding(line, column, start, end - start, message, code, severity))
 
 
 def too_deep(start: int, code: str) -> Rejected:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from deployer.queries.findings import MAX_DEPTH, Checked, Notes, Rejected, too_deep
+from deployer.queries.findings import MAX_DEPTH, Checked, Notes, Rejected, shortened, too_deep
 
 _SPACE = r"[ \t\r\n\xa0]"
 _AND_OR = rf"(?:[aA][nN][dD]|[oO][rR]){_SPACE}"
@@ -40,6 +40,7 @@ _UNQUOTED = re.compile(
 _RELATION = re.compile(rf"{_SPACE}*+(?P<sign>:|[<>]=?){_SPACE}*+")
 _CONNECTOR = re.compile(rf"{_SPACE}++(?P<word>[aA][nN][dD]|[oO][rR]){_SPACE}++")
 _EDGE_WORD = re.compile(r"^(?:and|or|not)(?=\s|$)|(?:(?<=\s)|^)(?:and|or|not)$", re.IGNORECASE)
+_WORD = re.compile(r"[\w.]++")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _NAMED_ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
 _CLOSING = {"(": ")", "{": "}"}
@@ -118,8 +119,12 @@ class _Reader:
         if relation is None:
             self._suspect_words(start, end)
             return
+        name = _name(self._text[start:end])
+        if " " in name and not self._text.startswith('"', start):
+            message = f"`{shortened(name)}` is read as one field name; write an operator, or quote the name"
+            self._notes.warning(start, start + len(self._text[start:end].rstrip()), message, "kql-field-with-space")
         prefix = self._open[-1].prefix
-        name = f"{prefix}{_name(self._text[start:end])}"
+        name = f"{prefix}{name}"
         self._last = relation.span("sign")
         self._pos = relation.end()
         following = self._text[self._pos : self._pos + 1]
@@ -238,7 +243,10 @@ class _Reader:
             )
         if sign in "nN" and re.compile(_NOT).match(text, pos):
             return Rejected(pos, pos + 3, "`not` follows `and`, `or` or `(`; quote a value that has it inside", _SYNTAX)
-        return Rejected(pos, pos + 1, f"`{sign}` after a complete clause; write `and` or `or` in between", _SYNTAX)
+        word = _WORD.match(text, pos)
+        start, end = word.span() if word else (pos, pos + 1)
+        message = f"`{shortened(text[start:end])}` after a complete clause; write `and` or `or` in between"
+        return Rejected(start, end, message, _SYNTAX)
 
     def _bad_escape(self) -> Rejected:
         shown = self._text[self._pos : self._pos + 2]

@@ -35,6 +35,8 @@ _COLON = re.compile(rf"{_SPACE}*+:")
 _FUZZY = re.compile(r"~(?:[0-9]++(?:\.[0-9]++)?+)?+")
 _BOOST = re.compile(rf"{_SPACE}*+\^(?P<factor>[0-9]++(?:\.[0-9]++)?+)?+")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_BROKEN_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*+(?P<escape>\\u)(?![0-9a-fA-F]{4})")
+_NEEDLESS_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*+(?P<escape>\\[A-Za-tv-z])")
 _WILDCARD = re.compile(r"(?<!\\)(?:\\\\)*[*?]")
 
 _SYNTAX = "lucene-syntax"
@@ -158,6 +160,7 @@ class _Reader:
             self._notes.warning(*term.span(), message, "lucene-field-in-field")
         if term[0] != "*" and _WILDCARD.search(term[0]):
             raise Rejected(*term.span(), "a wildcard in a field name is written `\\*`", _SYNTAX)
+        self._check_escapes(*term.span())
         name = _unescaped(term[0])
         if name != "_exists_":
             self._notes.fields.add(name)
@@ -189,22 +192,31 @@ class _Reader:
         term = _TERM.match(self._text, self._pos)
         if term is None or _CONNECTOR.match(self._text, self._pos) or _MODIFIER.match(self._text, self._pos):
             raise self._unexpected()
+        self._check_escapes(*term.span())
         self._pos = term.end()
         if field == "_exists_":
             self._notes.fields.add(_unescaped(term[0]))
         if term[0] in ("and", "or", "not"):
             message = f"`{term[0]}` is searched for as a word; operators are upper case"
             self._notes.warning(*term.span(), message, "lucene-operator-as-text")
-        letter = re.search(r"(?<!\\)(?:\\\\)*(\\[A-Za-tv-z])", term[0])
-        if letter:
-            start = term.start() + letter.start(1)
-            message = f"`{letter[1]}` means just `{letter[1][1]}`; a backslash is written `\\\\`"
-            self._notes.warning(start, start + 2, message, "lucene-escape")
+        needless = _NEEDLESS_ESCAPE.search(term[0])
+        if needless:
+            start, end = (term.start() + place for place in needless.span("escape"))
+            message = f"`{needless['escape']}` means just `{needless['escape'][1]}`; a backslash is written `\\\\`"
+            self._notes.warning(start, end, message, "lucene-escape")
+
+    def _check_escapes(self, start: int, end: int) -> None:
+        """Raise Rejected for a `\\u` in a term or phrase that four hex digits do not follow."""
+        broken = _BROKEN_ESCAPE.search(self._text, start, end)
+        if broken:
+            raise Rejected(*broken.span("escape"), "`\\u` needs four hex digits", _SYNTAX)
 
     def _match(self, pattern: re.Pattern[str], otherwise: str) -> None:
         match = pattern.match(self._text, self._pos)
         if match is None:
             raise Rejected(self._pos, self._pos + 1, otherwise, _SYNTAX)
+        if pattern is _QUOTED:
+            self._check_escapes(*match.span())
         self._pos = match.end()
 
     def _fuzzy(self) -> None:
