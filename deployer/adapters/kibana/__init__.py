@@ -1,7 +1,7 @@
 """
 Kibana: the only code that speaks HTTP. `connect` opens one space; the rest is reached through what it returns.
 
-    opening      connect: checks, headers, the parts put together
+    opening      connect: checks, headers, the parts put together   variables   proxy and CA of the environment
     reading      KibanaReader: RuleReader, and what `doctor` asks for
     writing      KibanaWriter: RuleWriter
     lists        exception lists and value lists
@@ -14,8 +14,19 @@ Importing this package imports neither requests nor urllib3; `connect` does.
 """
 
 from deployer.adapters.kibana.credentials import Secrets
-from deployer.adapters.kibana.opening import API_VERSION, connect, is_loopback
+from deployer.adapters.kibana.opening import API_VERSION, connect
 from deployer.adapters.kibana.reading import KibanaReader
+from deployer.adapters.kibana.variables import with_variables
 from deployer.adapters.kibana.writing import FLIP_BATCH, KibanaWriter
+from deployer.core.settings.addresses import is_loopback
 
-__all__ = ["API_VERSION", "FLIP_BATCH", "KibanaReader", "KibanaWriter", "Secrets", "connect", "is_loopback"]
+__all__ = [
+    "API_VERSION",
+    "FLIP_BATCH",
+    "KibanaReader",
+    "KibanaWriter",
+    "Secrets",
+    "connect",
+    "is_loopback",
+    "with_variables",
+]

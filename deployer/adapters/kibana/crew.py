@@ -5,11 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from deployer.adapters.kibana.limiter import Limiter
 from deployer.errors import DeployerError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,6 +28,8 @@ def map_concurrently(
     out has its pair. A DeployerError raised by `items` itself stops the same way and is raised at the end. Any other
     exception is a bug: it is raised at once, after what was under way has ended.
     """
+    from concurrent.futures import ThreadPoolExecutor  # imports logging; --help must not pay
+
     with ThreadPoolExecutor(limiter.most, thread_name_prefix="kibana") as workers:
         crew = _Crew(function, items, stop, limiter, workers)
         crew.hand_out()

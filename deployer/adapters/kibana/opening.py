@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Literal, overload
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,6 +15,7 @@ from deployer.adapters.kibana.words import Words
 from deployer.adapters.kibana.writing import KibanaWriter
 from deployer.core.environment import Connection
 from deployer.core.ports import Clock
+from deployer.core.settings.addresses import is_loopback
 from deployer.errors import Refusal, RefusedError, UnreachableError
 
 API_VERSION = "2023-10-31"
@@ -36,7 +36,7 @@ def connect(
     Return one space of a Kibana, to be used in a `with` block. Nothing is sent yet.
 
     `secrets` are the resolved credentials for this purpose (reading has its own, design section 3). The environment's
-    proxy and CA variables are not looked at: whoever resolves them puts them into `connection`. Raises RefusedError
+    proxy and CA variables are not looked at here: see `with_variables`. Raises RefusedError
     (host) for credentials over plain http, SecretError for one that cannot be sent, UnreachableError for a URL, CA
     file or client certificate that cannot be used.
     """
@@ -55,7 +55,7 @@ def _headers(url: SplitResult, secrets: Secrets) -> dict[str, str]:
     headers = {
         "Accept": "application/json",
         # inflating costs more than loopback: 357 ms against 205 for 15 MB (libraries.md, floors and targets)
-        "Accept-Encoding": "identity" if is_loopback(url.hostname) else "gzip",
+        "Accept-Encoding": "identity" if is_loopback(url.hostname or "") else "gzip",
         "User-Agent": f"kibana-deployer/{__version__}",
         "elastic-api-version": API_VERSION,
         "kbn-xsrf": "deployer",
@@ -95,15 +95,6 @@ def _checked_url(connection: Connection, secrets: Secrets) -> SplitResult:
 
 def _leaves(url: SplitResult, proxy: str | None) -> bool:
     """Whether a plain request leaves this machine, by itself or through the proxy."""
-    return not is_loopback(url.hostname) or (proxy is not None and not is_loopback(urlsplit(proxy).hostname))
-
-
-def is_loopback(host: str | None) -> bool:
-    """Say whether a host name or address is this machine."""
-    host = (host or "").rstrip(".").lower()
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return not is_loopback(url.hostname or "") or (
+        proxy is not None and not is_loopback(urlsplit(proxy).hostname or "")
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
@@ -22,12 +23,13 @@ def tls_context(connection: Connection) -> ssl.SSLContext:
 
 
 def _trusting(connection: Connection) -> ssl.SSLContext:
-    cafile = connection.ca_file or DEFAULT_CA_BUNDLE_PATH
+    trusted = connection.ca_file or DEFAULT_CA_BUNDLE_PATH
+    folder = Path(trusted).is_dir()
     try:
-        context = ssl.create_default_context(cafile=cafile)
+        context = ssl.create_default_context(cafile=None if folder else trusted, capath=trusted if folder else None)
     except (OSError, ssl.SSLError) as exc:
         raise UnreachableError(
-            f"the CA file {cafile} cannot be used: {_reason(exc)}",
+            f"the CA file {trusted} cannot be used: {_reason(exc)}",
             hint="ca_file must name a PEM file that holds the CA's certificate",
         ) from exc
     if not connection.verify:
