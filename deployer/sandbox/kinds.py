@@ -1,0 +1,17 @@
+"""
+The kinds of documents, and where each lives. Modules of several resources meet over these.
+
+* SPACE           everywhere; id = space id
+* CONNECTOR       per space; id = connector id; body as `GET /api/actions/connector/{id}` shows it, plus `secrets`
+* EXCEPTION_LIST  per space, or everywhere for `agnostic` ones; id = saved-object id, key = `list_id`
+* EXCEPTION_ITEM  as its list; id = saved-object id, key = `item_id`, parent = `list_id`
+* TIMELINE        per space; id = saved-object id
+* ASSET           prebuilt rule assets, everywhere; parent = `rule_id`
+"""
+
+SPACE = "space"
+CONNECTOR = "connector"
+EXCEPTION_LIST = "exception_list"
+EXCEPTION_ITEM = "exception_item"
+TIMELINE = "timeline"
+ASSET = "asset"

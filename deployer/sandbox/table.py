@@ -1,0 +1,34 @@
+"""All routes of the sandbox, and 501 for documented paths that it does not implement."""
+
+from __future__ import annotations
+
+from deployer.sandbox import spaces, status
+from deployer.sandbox.call import Call
+from deployer.sandbox.documented import DOCUMENTED
+from deployer.sandbox.errors import PlatformError
+from deployer.sandbox.messages import Response
+from deployer.sandbox.routing import Route
+from deployer.sandbox.rules import bulk, crud, exporting, find
+
+IMPLEMENTED: tuple[Route, ...] = (
+    *status.ROUTES,
+    *spaces.ROUTES,
+    *crud.ROUTES,
+    *find.ROUTES,
+    *bulk.ROUTES,
+    *exporting.ROUTES,
+)
+
+
+def _not_implemented(call: Call) -> Response:
+    raise PlatformError(
+        501, f"{call.request.method} {call.request.path} is documented, but the sandbox does not implement it."
+    )
+
+
+def _missing() -> tuple[Route, ...]:
+    have = {(route.method, route.path) for route in IMPLEMENTED}
+    return tuple(Route(method, path, _not_implemented) for method, path in DOCUMENTED if (method, path) not in have)
+
+
+ROUTES: tuple[Route, ...] = (*IMPLEMENTED, *_missing())
