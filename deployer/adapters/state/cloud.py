@@ -166,7 +166,7 @@ def _mode(version: str | None) -> Any:
 
 def _version(meta: Mapping[str, Any]) -> str:
     """Return what `replace` sends back: obstore's own pair, of which each cloud uses its part."""
-    return json.dumps({key: meta.get(key) for key in ("e_tag", "version")})
+    return json.dumps({key: meta[key] for key in ("e_tag", "version") if meta.get(key) is not None})
 
 
 def _codes(exc: Exception) -> str:

@@ -3,6 +3,8 @@ Work repositories of the git store: a bare repository of our own, for one proces
 
 They are caches below `.deployer/git-store`, numbered, each with a lock. A process takes the first free one and keeps it
 until it ends, however it ends; two deployers on one machine use two and meet only at the remote, as on two machines.
+A git that outlives its killed deployer may still write into a slot that has a new owner. What it can spoil is what is
+known of the remote, never the remote: a push names the commit it replaces.
 """
 
 from __future__ import annotations
