@@ -85,7 +85,14 @@ class Journal:
 
     def _write(self, body: Mapping[str, Any], at: str) -> None:
         self._sequence += 1
-        header = {"format": _FORMAT, "version": _VERSION, "tx": self.tx, "seq": self._sequence, "token": self.token, "at": at}
+        header = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "tx": self.tx,
+            "seq": self._sequence,
+            "token": self.token,
+            "at": at,
+        }
         data = (canonical_json({**header, **body}) + "\n").encode("utf-8", "surrogatepass")
         self.ledger.store.create({f"{self.ledger.journal_prefix(self.tx)}{self._sequence:06}.json": data})
 

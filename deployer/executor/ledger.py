@@ -155,7 +155,9 @@ class Ledger:
             found.update(documents.find(data, wanted))
         lost = set(wanted) - found.keys()
         if lost:
-            raise StateError(f"{len(lost)} rule documents are missing in {self.location}", hint="restore the store's bundles/")
+            raise StateError(
+                f"{len(lost)} rule documents are missing in {self.location}", hint="restore the store's bundles/"
+            )
         return found
 
     def write_bundle(self, contents: Iterable[Mapping[str, Any]]) -> str:
