@@ -44,7 +44,7 @@ def explained(exc: Exception, *, sent: bool, over: bool, timeouts: tuple[float, 
     `timeouts`: those of connecting and of reading, in seconds.
     """
     failure = _Breakdown(_causes(exc), sent, over, timeouts)
-    for describe in (_proxy, _certificate, _tls, _name, _timed_out, _os, _broken):
+    for describe in (_proxy, _certificate, _tls, _name, _os, _timed_out, _broken):
         error = describe(failure)
         if error is not None:
             return error
@@ -105,7 +105,16 @@ def _name(failure: _Breakdown) -> WireError | None:
     return failure.error("the host name does not resolve", hint="check the host in url")
 
 
+def _os(failure: _Breakdown) -> WireError | None:
+    for cause in failure.causes:
+        reason = _OS_REASONS.get(cause.errno or 0) if isinstance(cause, OSError) else None
+        if reason:
+            return failure.error(reason, hint="check url in the environment file, and that Kibana runs there")
+    return None
+
+
 def _timed_out(failure: _Breakdown) -> WireError | None:
+    # after _os: urllib3 counts a refused connection among its timeouts
     if failure.first(TimeoutError, urllib3.exceptions.TimeoutError, requests.Timeout) is None:
         return None
     if not failure.sent:
@@ -113,14 +122,6 @@ def _timed_out(failure: _Breakdown) -> WireError | None:
     if failure.over:
         return failure.error("the answer was not complete at its deadline")
     return failure.error(f"no answer within {failure.timeouts[1]:g} s")
-
-
-def _os(failure: _Breakdown) -> WireError | None:
-    for cause in failure.causes:
-        reason = _OS_REASONS.get(cause.errno or 0) if isinstance(cause, OSError) else None
-        if reason:
-            return failure.error(reason, hint="check url in the environment file, and that Kibana runs there")
-    return None
 
 
 def _broken(failure: _Breakdown) -> WireError | None:
