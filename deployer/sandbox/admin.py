@@ -9,7 +9,7 @@ The admin path `/_sandbox/…`, outside `/api`, for tests and for playing: only 
     GET    /_sandbox/users                   users, roles, passwords and API keys
     POST   /_sandbox/users                   {"username", "role", "password"?} adds one; DELETE ?username=
     POST   /_sandbox/clock                   {"offset": seconds} moves the clock
-    POST   /_sandbox/executions              {"rule_id" | "id", "space"?, "status", ...} gives a rule an execution status
+    POST   /_sandbox/executions              {"rule_id" | "id", "space"?, "status", …} sets an execution status
 """
 
 from __future__ import annotations

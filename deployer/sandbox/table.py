@@ -8,7 +8,7 @@ from deployer.sandbox.documented import DOCUMENTED
 from deployer.sandbox.errors import PlatformError
 from deployer.sandbox.messages import Response
 from deployer.sandbox.routing import Route
-from deployer.sandbox.rules import bulk, crud, exporting, find
+from deployer.sandbox.rules import bulk, crud, engine, exporting, find
 
 IMPLEMENTED: tuple[Route, ...] = (
     *status.ROUTES,
@@ -17,6 +17,7 @@ IMPLEMENTED: tuple[Route, ...] = (
     *find.ROUTES,
     *bulk.ROUTES,
     *exporting.ROUTES,
+    *engine.ROUTES,
 )
 
 
