@@ -126,7 +126,7 @@ class Words:
         )
 
     def _not_ready(self, answer: Answer, sentence: str | None) -> NotReadyError:
-        said = sentence or answer.text()
+        said = sentence or _overall(answer) or answer.text()
         if "<" in said[:100]:  # the page of a load balancer without a Kibana behind it
             said = _title(said)
         return NotReadyError(
@@ -170,6 +170,15 @@ def is_absence(answer: Answer) -> bool:
 
 def _is_status(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _overall(answer: Answer) -> str:
+    """Level and summary of a status document, which `/api/status` sends with 503 too; "" for anything else."""
+    try:
+        overall = answer.json()["status"]["overall"]
+        return ": ".join(str(overall[key]) for key in ("level", "summary") if key in overall)
+    except (ShapeError, KeyError, TypeError):
+        return ""
 
 
 def _redirect(answer: Answer) -> str:

@@ -107,7 +107,7 @@ def test_dripping_headers_hit_the_deadline_too() -> None:
 def test_silence_is_a_timeout_and_unknown_for_a_write() -> None:
     """No answer within the read timeout leaves the outcome of a write open."""
     with (
-        RawServer(silence(1.0)) as server,
+        RawServer(silence(0.5)) as server,
         opened(server.url, read_timeout=0.2) as kibana,
         pytest.raises(UnknownOutcomeError, match=r"no answer within 0\.2 s"),
     ):
