@@ -58,7 +58,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start: deployer init, then deployer plan -e sandbox. Documentation: docs/",
 )
-sandbox = typer.Typer(help="The embedded Kibana stand-in: serve it, empty it.", no_args_is_help=True, rich_markup_mode=None)
+sandbox = typer.Typer(
+    help="The embedded Kibana stand-in: serve it, empty it.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(sandbox, name="sandbox")
 
 
@@ -95,10 +97,12 @@ def main_options(
 
 
 Envs = Annotated[
-    list[str], typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="The environment or target; repeats, takes globs.")
+    list[str],
+    typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="The environment or target; repeats, takes globs."),
 ]
 Only = Annotated[
-    list[str] | None, typer.Option("--only", metavar="SELECTOR", help="Narrow to rules like id:…, tag:…, path:…; repeats.")
+    list[str] | None,
+    typer.Option("--only", metavar="SELECTOR", help="Narrow to rules like id:…, tag:…, path:…; repeats."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Allow = Annotated[
@@ -162,7 +166,9 @@ def plan(
     raise typer.Exit(command.plan(_workspace(ctx, json_), options))
 
 
-@app.command(epilog="Examples: deployer apply -e dev --yes; deployer apply plan.json; deployer apply -e prod --expect 7f3c91d2e0b4")
+@app.command(
+    epilog="Examples: deployer apply -e dev --yes; deployer apply plan.json; deployer apply -e prod --expect 7f3c91d2e0b4"
+)
 def apply(
     ctx: typer.Context,
     plan_file: Annotated[Path | None, typer.Argument(help="A plan saved by plan -o; it needs no work tree.")] = None,
@@ -223,12 +229,16 @@ def unlock(ctx: typer.Context, env: Envs, yes: Yes = False, reason: Reason = "",
     raise typer.Exit(command.recover(_workspace(ctx, json_), options))
 
 
-@app.command(epilog="Examples: deployer render rules/aws/x.toml -e prod; deployer render -e prod --ndjson > rules.ndjson")
+@app.command(
+    epilog="Examples: deployer render rules/aws/x.toml -e prod; deployer render -e prod --ndjson > rules.ndjson"
+)
 def render(
     ctx: typer.Context,
     env: Envs,
     rule: Annotated[str | None, typer.Argument(help="A file, a rule_id or a name.")] = None,
-    ndjson: Annotated[bool, typer.Option("--ndjson", help="Every payload, one per line, as Kibana's import takes it.")] = False,
+    ndjson: Annotated[
+        bool, typer.Option("--ndjson", help="Every payload, one per line, as Kibana's import takes it.")
+    ] = False,
     resolve: Annotated[bool, typer.Option("--resolve", help="Ask Kibana for the ids of connectors and lists.")] = False,
     json_: Json = False,
 ) -> None:
@@ -250,13 +260,17 @@ def doctor(ctx: typer.Context, env: Envs, json_: Json = False) -> None:
 def sandbox_serve(
     ctx: typer.Context,
     port: Annotated[int, typer.Option(help="0 picks a free one.")] = 5601,
-    data: Annotated[Path | None, typer.Option(metavar="PATH", help="Its state; default: .deployer/sandbox/serve.sqlite3.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Its state; default: .deployer/sandbox/serve.sqlite3.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Stays on loopback unless told otherwise.")] = "127.0.0.1",
     stack_version: Annotated[str, typer.Option(help="8.19, 9.0, 9.3 or 9.5.")] = "9.3",
     latency_ms: Annotated[float, typer.Option(help="Added to every request.")] = 0,
     rule_cost_ms: Annotated[float, typer.Option(help="Added for every rule written.")] = 0,
     refresh_ms: Annotated[float, typer.Option(help="How long a search may be behind.")] = 0,
-    fault: Annotated[list[str] | None, typer.Option(metavar="SPEC", help="Break something on purpose; repeats.")] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(metavar="SPEC", help="Break something on purpose; repeats.")
+    ] = None,
 ) -> None:
     """Serve the sandbox in the foreground."""
     from deployer.commands import sandbox as command
@@ -268,7 +282,9 @@ def sandbox_serve(
 @sandbox.command("reset")
 def sandbox_reset(
     ctx: typer.Context,
-    env: Annotated[str, typer.Option("--env", "-e", metavar="ENV", help="The sandbox environment to empty.")] = "sandbox",
+    env: Annotated[
+        str, typer.Option("--env", "-e", metavar="ENV", help="The sandbox environment to empty.")
+    ] = "sandbox",
     yes: Yes = False,
 ) -> None:
     """Empty the sandbox of an environment: its rules and its deployments."""
@@ -302,7 +318,7 @@ def main() -> None:
         app()
     except BrokenPipeError:
         sys.exit(int(ExitCode.ERROR))
-    except Exception as bug:  # noqa: BLE001 - the last line before the user; nothing is swallowed, it is named
+    except Exception as bug:
         if {"--verbose", "-v"} & set(sys.argv):
             raise
         frame = bug.__traceback__

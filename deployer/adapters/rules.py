@@ -24,6 +24,12 @@ class RuleTree:
         """Return line and column of a key in one of the files, (0, 0) where it is not written there."""
         return locator(_text(self.root / path))(key)
 
+    def locate_in_text(self, path: str, key: tuple[str | int, ...], line: int, column: int) -> tuple[int, int]:
+        """Return the place in the file of a place (from 1) inside one of its texts, such as a query."""
+        from deployer.core.toml.positions import positions
+
+        return positions(_text(self.root / path)).position_in_string(key, line, column)
+
 
 def read_rules(root: Path, folders: Sequence[str]) -> RuleTree:
     """
@@ -65,7 +71,9 @@ def _read(root: Path, path: str) -> tuple[RuleFile | None, tuple[Problem, ...]]:
         line = exc.object.count(b"\n", 0, exc.start) + 1
         return None, (Problem(path, line, 1, "", message, "encoding", "save the file as UTF-8"),)
     except OSError as exc:
-        return None, (Problem(path, 0, 0, "", f"cannot be read: {exc.strerror}", "unreadable", "check its permissions"),)
+        return None, (
+            Problem(path, 0, 0, "", f"cannot be read: {exc.strerror}", "unreadable", "check its permissions"),
+        )
 
 
 def _text(path: Path) -> str:

@@ -69,7 +69,9 @@ def _looked(name: str, look: Callable[[], Check]) -> Check:
 def _version(target: ReadTarget) -> Check:
     status = target.kibana.status()
     if not status.version:
-        return Check("reachable", None, "Kibana answers, but not its version", "the credential may not read /api/status")
+        return Check(
+            "reachable", None, "Kibana answers, but not its version", "the credential may not read /api/status"
+        )
     found = f"Kibana {status.version}, {status.flavor or 'traditional'}, {status.level}"
     return Check("reachable", not older(status.version, OLDEST), found, f"deployer needs {OLDEST} or later")
 
@@ -82,13 +84,23 @@ def _user(target: ReadTarget) -> Check:
 def _space(target: ReadTarget) -> Check:
     known = sorted(str(space.get("id")) for space in target.kibana.spaces())
     here = target.environment.space
-    return Check("space", here in known, f"{here}, of {', '.join(known)}", f'correct space = "{here}" in {target.environment.path}')
+    return Check(
+        "space",
+        here in known,
+        f"{here}, of {', '.join(known)}",
+        f'correct space = "{here}" in {target.environment.path}',
+    )
 
 
 def _privileges(target: ReadTarget) -> Check:
     body = target.kibana.privileges()
     if body.get("has_encryption_key") is False:
-        return Check("privileges", False, "Kibana has no encryption key: rules cannot be enabled", "set xpack.encryptedSavedObjects.encryptionKey")
+        return Check(
+            "privileges",
+            False,
+            "Kibana has no encryption key: rules cannot be enabled",
+            "set xpack.encryptedSavedObjects.encryptionKey",
+        )
     return Check("privileges", bool(body.get("is_authenticated", True)), "authenticated; rules can be enabled")
 
 

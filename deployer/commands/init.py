@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from deployer.adapters.git import Git
-from deployer.adapters.surroundings import SystemClock
+from deployer.adapters.surroundings import Surroundings, SystemClock
 from deployer.commands.console import Console
 from deployer.errors import DeployerError, UsageError
 
@@ -23,7 +23,7 @@ def init(console: Console, folder: Path, name: str | None) -> int:
     project = name or re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-")[:40]
     if not _NAME.fullmatch(project):
         raise UsageError(f'"{project}" cannot be a project\'s name', hint="--name with a-z, 0-9 and -, at most 40")
-    written, kept = _scaffold(root, _values(root, project))
+    written, kept = _scaffold(root, _values(root, project, console.surroundings))
     words = [f"{'wrote' if path in written else 'kept '}  {path}" for path in sorted((*written, *kept))]
     step = "" if root == Path.cwd() else f"cd {folder} && "
     console.say("\n".join((*words, "", f"Next: {step}deployer plan -e sandbox")))
@@ -31,23 +31,25 @@ def init(console: Console, folder: Path, name: str | None) -> int:
     return 0
 
 
-def _values(root: Path, project: str) -> dict[str, str]:
+def _values(root: Path, project: str, surroundings: Surroundings) -> dict[str, str]:
     return {
         "@PROJECT@": project,
-        "@STATE@": _state(root),
+        "@STATE@": _state(root, surroundings),
         "@DATE@": SystemClock().now().strftime("%Y/%m/%d"),
         "@UUID1@": str(uuid.uuid4()),
         "@UUID2@": str(uuid.uuid4()),
     }
 
 
-def _state(root: Path) -> str:
+def _state(root: Path, surroundings: Surroundings) -> str:
     """A branch of the repository where it has a remote, so that CI keeps locks and history; else this folder."""
     if not root.is_dir():
         return "file:.deployer"
-    git = Git(root)
+    git = Git(root, surroundings.environ)
     remotes = git.remotes() if git.is_repository() else ()
-    return f"git:{'origin' if 'origin' in remotes else sorted(remotes)[0]}#deployer-state" if remotes else "file:.deployer"
+    return (
+        f"git:{'origin' if 'origin' in remotes else sorted(remotes)[0]}#deployer-state" if remotes else "file:.deployer"
+    )
 
 
 def _scaffold(root: Path, values: dict[str, str]) -> tuple[list[str], list[str]]:

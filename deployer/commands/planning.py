@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-
 from deployer import __version__
 from deployer.adapters.git import Git
 from deployer.adapters.rules import RuleTree
@@ -77,7 +76,7 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
 
 def provenance_of(workspace: Workspace, *, stack: str = "", kibana_user: str = "") -> Provenance:
     """Return who does this, from what: for plans, records and events."""
-    git, surroundings = Git(workspace.root), workspace.surroundings
+    git, surroundings = Git(workspace.root, workspace.surroundings.environ), workspace.surroundings
     inputs = (*workspace.project.rules, *workspace.project.exceptions, "environments", "deployer.toml")
     tracked = git.is_repository()
     return Provenance(
@@ -85,7 +84,7 @@ def provenance_of(workspace: Workspace, *, stack: str = "", kibana_user: str = "
         host=surroundings.host,
         ci_run=surroundings.ci_run_url,
         commit=(git.revision() or "") if tracked else "",
-        branch=(git.branch(surroundings.environ) or "") if tracked else "",
+        branch=(git.branch() or "") if tracked else "",
         clean=not git.dirty(inputs) if tracked else True,
         tool=__version__,
         stack=stack,
@@ -164,9 +163,8 @@ def _head_lines(target: ReadTarget, record: Record | None) -> tuple[str, ...]:
     if record is not None:
         by = f", by {record.provenance.actor}" if record.provenance.actor else ""
         why = f" ({record.reason})" if record.reason else ""
-        return (f"since       deployment #{record.number}, {record.time[:16].replace('T', ' ')} UTC, {record.event}{by}{why}",)
+        return (
+            f"since       deployment #{record.number}, {record.time[:16].replace('T', ' ')} UTC, {record.event}{by}{why}",
+        )
     where = target.ledger.location
     return (f"first run   no deployment is recorded in {where}; nothing is disabled or deleted without a record",)
-
-
-

@@ -69,7 +69,9 @@ def _write(workspace: Workspace, found: dict[str, list[DesiredRule]], *, ndjson:
         for target, rules in found.items():
             for rule in rules:
                 console.say(rule_text(target, rule.file.path, _payload(rule, marker), rule.origins, console.style))
-    console.document("render", {"targets": {name: [_json(rule, marker) for rule in rules] for name, rules in found.items()}})
+    console.document(
+        "render", {"targets": {name: [_json(rule, marker) for rule in rules] for name, rules in found.items()}}
+    )
 
 
 def _payload(rule: DesiredRule, marker: str) -> dict[str, Any]:

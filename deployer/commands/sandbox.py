@@ -6,11 +6,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer import sandbox as stand_in
 from deployer.adapters.environments import find_root
 from deployer.commands.console import Console
 from deployer.commands.workspace import Workspace
-from deployer.errors import DeployerError
+from deployer.errors import DeployerError, UsageError
+from deployer.sandbox import Options as ServerOptions
+from deployer.sandbox import serve as serve_sandbox
+from deployer.sandbox.errors import SandboxError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,21 @@ def serve(console: Console, project: Path | None, options: Options) -> int:
     """Serve in the foreground until interrupted."""
     data = options.data or (project or _root_or_here()) / ".deployer" / "sandbox" / "serve.sqlite3"
     data.parent.mkdir(parents=True, exist_ok=True)
-    words = ["serve", "--data", str(data), "--host", options.host, "--port", str(options.port)]
-    words += ["--stack-version", options.stack_version, "--latency-ms", str(options.latency_ms)]
-    words += ["--rule-cost-ms", str(options.rule_cost_ms), "--refresh-ms", str(options.refresh_ms)]
-    for fault in options.faults:
-        words += ["--fault", fault]
     console.note(f"its state is in {data}; user elastic, password changeme; stop it with Ctrl-C")
-    return stand_in.main(words)
+    settings = ServerOptions(
+        str(data),
+        host=options.host,
+        port=options.port,
+        stack_version=options.stack_version,
+        latency_ms=options.latency_ms,
+        rule_cost_ms=options.rule_cost_ms,
+        refresh_ms=options.refresh_ms,
+        faults=options.faults,
+    )
+    try:
+        return serve_sandbox(settings)
+    except SandboxError as exc:
+        raise UsageError(str(exc)) from exc
 
 
 def reset(workspace: Workspace, name: str, *, yes: bool) -> int:
@@ -45,7 +55,11 @@ def reset(workspace: Workspace, name: str, *, yes: bool) -> int:
     environment = workspace.targets((name,))[0]
     if not environment.sandbox:
         raise DeployerError(f"{environment.target} is not a sandbox: its url is {environment.connection.url}")
-    if not yes and workspace.surroundings.stdin_tty and not workspace.console.ask(f"Empty the sandbox {environment.name}?"):
+    if (
+        not yes
+        and workspace.surroundings.stdin_tty
+        and not workspace.console.ask(f"Empty the sandbox {environment.name}?")
+    ):
         workspace.console.note("nothing was changed")
         return 0
     folder = workspace.root / ".deployer"

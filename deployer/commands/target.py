@@ -7,10 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from deployer.adapters import embedded
-from deployer.adapters.git import Git
 from deployer.adapters.kibana import KibanaReader, KibanaWriter, Secrets, connect
-from deployer.adapters.secrets import check_connection, check_host, resolve
-from deployer.adapters.state import hosts_of, open_store, unsafe_in_ci
+from deployer.adapters.secrets import check_connection, resolve
+from deployer.adapters.state.opening import open_store, unsafe_in_ci
 from deployer.commands.workspace import Workspace
 from deployer.core.environment import Connection, Environment
 from deployer.core.plan import Target
@@ -88,7 +87,8 @@ def _reachable(
 ) -> tuple[Connection, Secrets]:
     if environment.sandbox:
         data = workspace.root / ".deployer" / "sandbox" / f"{environment.name}.sqlite3"
-        server = embedded.start(data, environment.connection.stack)
+        lists = workspace.root / workspace.project.exceptions[0] if workspace.project.exceptions else None
+        server = embedded.start(data, environment.connection.stack, lists)
         stack.callback(server.close)
         connection = replace(environment.connection, url=server.url)
         return connection, Secrets(username=embedded.USER, password=embedded.PASSWORD)
@@ -99,11 +99,11 @@ def _reachable(
 
 def _store(workspace: Workspace, environment: Environment, *, write: bool) -> Store:
     location, environ = workspace.project.state, workspace.surroundings.environ
-    if write and (message := unsafe_in_ci(location, environ, environment.sandbox or _local(environment), workspace.root)):
+    if write and (
+        message := unsafe_in_ci(location, environ, environment.sandbox or _local(environment), workspace.root)
+    ):
         raise DeployerError(message, hint="nothing was sent")
-    for host in hosts_of(location, Git(workspace.root).remote_url):
-        check_host(host, "state", workspace.surroundings)
-    return open_store(location, root=workspace.root, environ=environ, project=marker_name(workspace))
+    return open_store(location, root=workspace.root, environ=environ, project=marker_name(workspace), writing=write)
 
 
 def _local(environment: Environment) -> bool:
@@ -111,4 +111,3 @@ def _local(environment: Environment) -> bool:
 
     host = environment.connection.url.partition("//")[2].partition("/")[0].rpartition("@")[2]
     return is_loopback(host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host)
-

@@ -13,9 +13,7 @@ from deployer.core.suggestion import did_you_mean
 from deployer.errors import UsageError
 
 
-def wishes(
-    only: Sequence[str] | None, allow: Sequence[str] | None, take: str | None, *, adopt: bool
-) -> Wishes:
+def wishes(only: Sequence[str] | None, allow: Sequence[str] | None, take: str | None, *, adopt: bool) -> Wishes:
     """Return what the person asked for. Raises UsageError."""
     taken: Literal["git", "live"] | None = None
     if take is not None:

@@ -16,7 +16,17 @@ from deployer.core.change import Action, Change
 from deployer.core.environment import DeployPolicy, Limit, Limits
 from deployer.core.fields import ABSENT, SEVERITIES, Category
 
-COUNTED: Final = ("create", "update", "enable", "disable", "delete", "recreate", "weaken", "protected", "response_actions")
+COUNTED: Final = (
+    "create",
+    "update",
+    "enable",
+    "disable",
+    "delete",
+    "recreate",
+    "weaken",
+    "protected",
+    "response_actions",
+)
 """The words that `--allow` takes, in the order of the plan's last lines."""
 
 _FEWEST: Final = 4  # a percentage never refuses fewer than five rules
@@ -75,7 +85,9 @@ def judge(changes: Sequence[Change], limits: Limits, allow: Mapping[str, int], j
         "protected": Limit(0) if limits.protected else None,
         "response_actions": Limit(0),
     }
-    verdicts = [_limit(word, concerned[word], _number(ceilings[word], judged.managed), allow.get(word)) for word in COUNTED]
+    verdicts = [
+        _limit(word, concerned[word], _number(ceilings[word], judged.managed), allow.get(word)) for word in COUNTED
+    ]
     return (*verdicts, *_would_empty(judged))
 
 
@@ -144,7 +156,9 @@ def _limit(word: str, rules: tuple[str, ...], limit: int | None, allowed: int | 
         message = f"{shown} {count}, --allow {word}={allowed}" + ("" if ok else f": the plan has {count}")
         return Verdict(word, ok, message, count, limit, f"{word}={count}" if count else "", rules)
     ok = limit is None or count <= limit
-    return Verdict(word, ok, f"{shown} {count}, limit {'none' if limit is None else limit}", count, limit, f"{word}={count}", rules)
+    return Verdict(
+        word, ok, f"{shown} {count}, limit {'none' if limit is None else limit}", count, limit, f"{word}={count}", rules
+    )
 
 
 def _number(limit: Limit | None, managed: int) -> int | None:

@@ -81,7 +81,10 @@ def _merged(sides: Sides) -> Ruling:
     keys_desired = {key: item for key, item in desired}
     keys_authored = {key for key, _ in authored} if sides.recorded else set()
     kept = [item for key, item in live if key not in keys_desired and key not in keys_authored]
-    wanted = {**keys_desired, **{key: item for key, item in live if key not in keys_desired and key not in keys_authored}}
+    wanted = {
+        **keys_desired,
+        **{key: item for key, item in live if key not in keys_desired and key not in keys_authored},
+    }
     if {k: canonical_json(v) for k, v in wanted.items()} == {k: canonical_json(v) for k, v in live}:
         return Ruling("unchanged", extra=tuple(kept))
     in_live_order = [wanted[key] for key, _ in live if key in wanted]

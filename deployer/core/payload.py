@@ -84,7 +84,12 @@ def _headings(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
     for number, line in enumerate(lines):
         opening = _FENCE.match(line)
         if fence:
-            if opening and opening[1][0] == fence[0] and len(opening[1]) >= len(fence) and not line.strip().strip(fence[0]):
+            if (
+                opening
+                and opening[1][0] == fence[0]
+                and len(opening[1]) >= len(fence)
+                and not line.strip().strip(fence[0])
+            ):
                 fence = ""
         elif opening:
             fence = opening[1]
@@ -101,7 +106,9 @@ def _squeezed(value: Any, *, inside: str) -> Any:
     if isinstance(value, dict):
         return {
             key: part
-            if key == "query" or (key in _VERBATIM and isinstance(part, str)) or (inside == "actions" and key == "params")
+            if key == "query"
+            or (key in _VERBATIM and isinstance(part, str))
+            or (inside == "actions" and key == "params")
             else _squeezed(part, inside=inside)
             for key, part in value.items()
             if part is not None
@@ -121,14 +128,18 @@ def _threat(entry: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(entry)
     if isinstance(result.get("tactic"), Mapping):
         result["tactic"] = _with_slash(result["tactic"])
-    result["technique"] = [_technique(part) if isinstance(part, Mapping) else part for part in result.get("technique", [])]
+    result["technique"] = [
+        _technique(part) if isinstance(part, Mapping) else part for part in result.get("technique", [])
+    ]
     return result
 
 
 def _technique(entry: Mapping[str, Any]) -> dict[str, Any]:
     result = _with_slash(entry)
     if isinstance(result.get("subtechnique"), list):
-        result["subtechnique"] = [_with_slash(part) if isinstance(part, Mapping) else part for part in result["subtechnique"]]
+        result["subtechnique"] = [
+            _with_slash(part) if isinstance(part, Mapping) else part for part in result["subtechnique"]
+        ]
     return result
 
 

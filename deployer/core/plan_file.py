@@ -30,7 +30,7 @@ from deployer.core.plan import (
     essence,
 )
 from deployer.core.record import Provenance, Retired
-from deployer.errors import DeployerError, Problem, RefusedError, Refusal, Severity
+from deployer.errors import DeployerError, Problem, Refusal, RefusedError, Severity
 
 _EDITED: Final = "the plan file was changed after it was made"
 _AGAIN: Final = "make it again: deployer plan -e ENV -o FILE"

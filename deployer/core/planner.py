@@ -66,7 +66,9 @@ def suspects(desired: Desired, live: SpaceRead, record: Record | None) -> frozen
     return frozenset(
         record.rules[rule_id].authored
         for rule_id, rule in desired.rules.items()
-        if rule_id in record.rules and rule_id in singles and not _settled(rule, singles[rule_id], record.rules[rule_id])
+        if rule_id in record.rules
+        and rule_id in singles
+        and not _settled(rule, singles[rule_id], record.rules[rule_id])
     )
 
 
@@ -166,7 +168,9 @@ def _desired(work: _Work, rule_id: str, rule: DesiredRule) -> None:
         _create(work, rule_id, rule, recorded)
     elif live.prebuilt:
         reason = "is one of Elastic's own rules in this space"
-        _block(work, live, "prebuilt", reason, "give the rule a rule_id of its own; prebuilt/*.toml tunes Elastic's rules")
+        _block(
+            work, live, "prebuilt", reason, "give the rule a rule_id of its own; prebuilt/*.toml tunes Elastic's rules"
+        )
     elif any(marker != work.situation.marker for marker in live.markers):
         other = next(marker for marker in live.markers if marker != work.situation.marker)
         _block(work, live, "foreign", f'carries the marker "{other}" of another project', "one project must let it go")
@@ -189,9 +193,7 @@ def _create(work: _Work, rule_id: str, rule: DesiredRule, recorded: RuleRecord |
 def _update(work: _Work, rule: DesiredRule, live: LiveRule, recorded: RuleRecord | None) -> None:
     marked = work.situation.marker in live.markers
     adopting = not marked and recorded is None
-    compared = compare(
-        rule, live, _baseline(work, live, recorded), work.environment.ownership, work.wishes.take
-    )
+    compared = compare(rule, live, _baseline(work, live, recorded), work.environment.ownership, work.wishes.take)
     if adopting and not work.wishes.adopt:
         _unmanaged(work, live, compared)
         return
@@ -230,7 +232,7 @@ def _write(
             work.detail(live.rule_id, *_recreate_words(live))
     else:
         work.unchanged += 1
-    if work.changes and work.changes[-1].rule_id == live.rule_id or _entry_differs(entry, recorded):
+    if (work.changes and work.changes[-1].rule_id == live.rule_id) or _entry_differs(entry, recorded):
         _keep_entry(work, rule, entry)
 
 
@@ -329,7 +331,9 @@ def _note_retirement(work: _Work, rule_id: str, recorded: RuleRecord, outcome: R
     if outcome.edit is not None:
         work.edits.append(outcome.edit)
         work.blocked.append(
-            Blocked(rule_id, "conflict", "retired by git, switched on again in Kibana", f"--take git --only id:{rule_id}")
+            Blocked(
+                rule_id, "conflict", "retired by git, switched on again in Kibana", f"--take git --only id:{rule_id}"
+            )
         )
     if outcome.change is not None:
         work.changes.append(outcome.change)
@@ -340,7 +344,9 @@ def _note_retirement(work: _Work, rule_id: str, recorded: RuleRecord, outcome: R
 def _new_id_words(work: _Work, recorded: RuleRecord) -> tuple[str, ...]:
     """Call out a changed rule_id: the same file or the same name now has another one."""
     for rule in work.situation.desired.rules.values():
-        if rule.file.rule_id not in work.recorded and (rule.file.path == recorded.path or rule.file.name == recorded.name):
+        if rule.file.rule_id not in work.recorded and (
+            rule.file.path == recorded.path or rule.file.name == recorded.name
+        ):
             return (f"its rule_id changed: {rule.file.path} now has {rule.file.rule_id}",)
     return ()
 

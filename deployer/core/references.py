@@ -78,9 +78,7 @@ class _Unresolved:
     remedy: str
 
 
-def _problem(
-    what: _Unresolved, path: str, key: tuple[str | int, ...], last: str, locate: Locate
-) -> Problem:
+def _problem(what: _Unresolved, path: str, key: tuple[str | int, ...], last: str, locate: Locate) -> Problem:
     line, column = locate(path, (*key, last))
     if not line:
         line, column = locate(path, key)
@@ -133,7 +131,9 @@ def _list(entry: Any, space: Space) -> dict[str, Any] | _Unresolved:
     if space.lists is None:
         return dict(entry) if isinstance(entry, Mapping) else {"list_id": entry}
     wanted = entry.get("namespace_type") if isinstance(entry, Mapping) else None
-    matches = [body for body in space.lists if body.get("list_id") == list_id and wanted in (None, body.get("namespace_type"))]
+    matches = [
+        body for body in space.lists if body.get("list_id") == list_id and wanted in (None, body.get("namespace_type"))
+    ]
     if not matches:
         remedy = "create it in Kibana, or describe it in exceptions/"
         return _Unresolved(f'no exception list "{list_id}" in this space', "list-missing", remedy)

@@ -54,7 +54,9 @@ def _already_retired(
     due = _due(retired, policy)
     if policy.removed == "delete" and now >= due:
         change = Change(rule_id, live.type, before=live.content(), after=None)
-        return Retirement(change, detail=(f"retired since {retired.since[:10]}, off for {policy.delete_after_days:g} days",))
+        return Retirement(
+            change, detail=(f"retired since {retired.since[:10]}, off for {policy.delete_after_days:g} days",)
+        )
     return Retirement(keep=True)
 
 
@@ -69,9 +71,7 @@ def _afterwards(policy: OwnershipPolicy) -> str:
 
 
 def _entry(recorded: RuleRecord, retired: Retired) -> Entry:
-    return Entry(
-        recorded.name, recorded.path, recorded.fingerprint, recorded.authored, enabled=False, retired=retired
-    )
+    return Entry(recorded.name, recorded.path, recorded.fingerprint, recorded.authored, enabled=False, retired=retired)
 
 
 def returned(entry: Entry, recorded: RuleRecord) -> tuple[Entry, bool]:

@@ -18,7 +18,15 @@ from deployer.core.plan import Plan
 
 GROUP_FROM: Final = 10
 
-_ORDER: Final = (Action.RECREATE, Action.DELETE, Action.DISABLE, Action.UPDATE, Action.ADOPT, Action.ENABLE, Action.CREATE)
+_ORDER: Final = (
+    Action.RECREATE,
+    Action.DELETE,
+    Action.DISABLE,
+    Action.UPDATE,
+    Action.ADOPT,
+    Action.ENABLE,
+    Action.CREATE,
+)
 _CATEGORIES: Final = (Category.SEMANTIC, Category.EXPOSURE, Category.TUNING, Category.COSMETIC)
 
 

@@ -156,7 +156,9 @@ def _check(rule: Mapping[str, Any], metadata: Mapping[str, Any], found: _Finding
         elif not isinstance(value, str) or not value.strip():
             found.error(("rule", name), f"{name} is not a text", "wrong-type", f"write {name} as a quoted text")
     if isinstance(rule.get("type"), str) and rule["type"] not in RULE_TYPES:
-        found.error(("rule", "type"), f'no rule type "{rule["type"]}"', "unknown-type", "one of " + ", ".join(RULE_TYPES))
+        found.error(
+            ("rule", "type"), f'no rule type "{rule["type"]}"', "unknown-type", "one of " + ", ".join(RULE_TYPES)
+        )
     if isinstance(rule.get(IDENTITY), str) and ('"' in rule[IDENTITY] or "\\" in rule[IDENTITY]):
         # Kibana looks a rule_id up in an unescaped filter (facts.md 3.1): such a rule could be created, never found.
         found.error(("rule", IDENTITY), 'rule_id has a " or \\ in it', "bad-rule-id", "use a UUID")
@@ -187,7 +189,9 @@ def duplicates(files: Iterable[RuleFile], locate: Locate) -> tuple[Problem, ...]
         if first is not file:
             message = f"rule_id {file.rule_id} is also in {first.path}"
             place = locate(file.path, ("rule", IDENTITY))
-            problems.append(Problem(file.path, *place, "rule.rule_id", message, "duplicate-rule-id", "give one a new id"))
+            problems.append(
+                Problem(file.path, *place, "rule.rule_id", message, "duplicate-rule-id", "give one a new id")
+            )
         if file.maturity == DEPRECATED:
             continue
         first = names.setdefault(file.name, file)

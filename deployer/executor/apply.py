@@ -10,13 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from deployer.core.change import Action
-from deployer.core.plan import Plan
-from deployer.core.plan_file import dumps
-from deployer.core.ports import Body
-from deployer.core.record import Record
-from deployer.errors import DeployerError, InterruptedRunError, Refusal, RefusedError
-from deployer.executor.commit import committed, read_back
-from deployer.executor.outcomes import (
+from deployer.core.outcomes import (
     Applied,
     ApplyAttentionError,
     ApplyIncompleteError,
@@ -26,6 +20,12 @@ from deployer.executor.outcomes import (
     Status,
     worst,
 )
+from deployer.core.plan import Plan
+from deployer.core.plan_file import dumps
+from deployer.core.ports import Body
+from deployer.core.record import Record
+from deployer.errors import DeployerError, InterruptedRunError, Refusal, RefusedError
+from deployer.executor.commit import committed, read_back
 from deployer.executor.stages import deletes, forward, read_rules
 from deployer.executor.transaction import Run, Transaction
 from deployer.executor.undo import undo

@@ -8,11 +8,10 @@ from typing import Any
 from deployer.core.canonical import digest
 from deployer.core.change import Action, Change
 from deployer.core.normalise import canonical
+from deployer.core.outcomes import Status
 from deployer.core.plan import Entry
 from deployer.core.ports import Body
 from deployer.core.record import Record, RuleRecord, carried_over
-
-from deployer.executor.outcomes import Status
 from deployer.executor.stages import read_rules
 from deployer.executor.transaction import Transaction
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from deployer.core.change import Change
+from deployer.core.outcomes import Applied, ApplyUndoneError
 from deployer.core.plan import Plan
 from deployer.core.plan_file import loads
 from deployer.core.ports import Body
@@ -20,7 +21,6 @@ from deployer.errors import DeployerError
 from deployer.executor.apply import carried_out, undone
 from deployer.executor.commit import committed
 from deployer.executor.journal import Past, past
-from deployer.executor.outcomes import Applied, ApplyUndoneError
 from deployer.executor.stages import read_rules
 from deployer.executor.transaction import Run, Transaction
 

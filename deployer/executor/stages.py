@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from deployer.core import compose
 from deployer.core.change import Action, Change
+from deployer.core.outcomes import Outcome, Status, image
 from deployer.core.ports import Body
 from deployer.errors import RemoteError, UnknownOutcomeError
-from deployer.executor.outcomes import Outcome, Status, image
 from deployer.executor.transaction import ConflictError, Step, Transaction
 
 FLIP_BATCH: Final = 100  # ids in one bulk action, the limit of every stack before 9.5 (facts.md 4.1)

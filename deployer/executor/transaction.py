@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from deployer.core.outcomes import Outcome, Status
 from deployer.core.plan import Plan
 from deployer.core.ports import Body, Clock, Concurrency, RuleWriter
 from deployer.core.record import Provenance
@@ -19,7 +20,6 @@ from deployer.errors import DeployerError, RemoteError, UnknownOutcomeError
 from deployer.executor.journal import Intent, Journal
 from deployer.executor.lease import Lease, Terms
 from deployer.executor.ledger import Holder, Ledger
-from deployer.executor.outcomes import Outcome, Status
 
 
 class Progress(Protocol):
@@ -30,7 +30,7 @@ class Progress(Protocol):
         ...
 
 
-def silent(name: str, done: int, total: int) -> None:  # noqa: ARG001 - the Progress of a run without words
+def silent(name: str, done: int, total: int) -> None:
     """Say nothing."""
 
 

@@ -9,9 +9,9 @@ run again, by the same process or by `recover`.
 from __future__ import annotations
 
 from deployer.core import compose
+from deployer.core.outcomes import Outcome, Status, image
 from deployer.core.ports import Body
 from deployer.errors import RemoteError, UnknownOutcomeError
-from deployer.executor.outcomes import Outcome, Status, image
 from deployer.executor.stages import read_rules
 from deployer.executor.transaction import Transaction
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from deployer.queries.esql_arguments import Arguments
 from deployer.queries.esql_cursor import SYNTAX
 from deployer.queries.esql_names import COMMANDS, SECOND_WORDS, SOURCES
-from deployer.queries.esql_scanner import Token
-from deployer.queries.findings import Rejected
+from deployer.queries.esql_scanner import Token, ends_command_word
+from deployer.queries.findings import Rejected, shortened
 from deployer.queries.spelling import did_you_mean
 
 _OPENING = frozenset("([{")
@@ -92,6 +92,7 @@ class Commands(Arguments):
         token = self.token
         if token.word not in SOURCES:
             raise self._no_source(token)
+        self._must_be_apart(token)
         self.at += 1
         if token.word in ("FROM", "TS"):
             self._sources(token)
@@ -159,6 +160,7 @@ class Commands(Arguments):
         token = self.token
         if token.word not in COMMANDS:
             raise self._no_command(token)
+        self._must_be_apart(token)
         self.at += 1
         second = SECOND_WORDS.get(token.word)
         if second and not self.take_word(second):
@@ -168,6 +170,13 @@ class Commands(Arguments):
             read(self)
         else:
             self.anything(token)
+
+    def _must_be_apart(self, command: Token) -> None:
+        """Raise Rejected where a command has no white space after it."""
+        if not ends_command_word(self._text, command.end):
+            shown = shortened(self._text[command.start : command.end + 1])
+            message = f"`{shown}` is read as one word that is no command; write a space after `{command.word}`"
+            raise Rejected(command.start, command.end + 1, message, "esql-unknown-command")
 
     def _no_command(self, token: Token) -> Rejected:
         if token.kind != "name":

@@ -65,12 +65,17 @@ def scan(text: str) -> Iterator[Token]:
             in_sources = outer.pop()
         elif token.kind in _ENDS_SOURCES or token.word == "METADATA":
             in_sources = False
-        elif token.word in ("FROM", "TS") and opens_query:
+        elif token.word in ("FROM", "TS") and opens_query and ends_command_word(text, token.end):
             in_sources = True
         yield token
         before, pos = token, token.end
     if before.kind == "bad":
         yield Token("end", len(text), len(text))
+
+
+def ends_command_word(text: str, end: int) -> bool:
+    """Say whether the word of a command can end here: `WHERE(x)` and `KEEP*` are read as one unknown word."""
+    return end == len(text) or text[end] in " \t\r\n/[]"
 
 
 def value_of(literal: str) -> str:

@@ -8,12 +8,11 @@ between the names stay as they are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from deployer.queries.esql_scanner import scan, value_of
 
-_UNQUOTED = re.compile(r"[^ \t\r\n\"=|,()\[\]/]+")
+_ESCAPES = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 def sources(text: str) -> tuple[str, ...]:
@@ -63,7 +62,13 @@ def _patterns(written: str) -> list[str]:
 def _written(patterns: list[str], *, quoted: bool) -> str:
     """Return patterns as they are written in a query."""
     name = ",".join(patterns)
-    if not quoted and _UNQUOTED.fullmatch(name):
+    if not quoted and _needs_no_quotes(name):
         return name
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-    return f'"{escaped}"'
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped.translate(_ESCAPES)}"'
+
+
+def _needs_no_quotes(name: str) -> bool:
+    """Say whether a name without quotes is read as this one source."""
+    tokens = list(scan(f"FROM {name}"))
+    return '"' not in name and len(tokens) == 3 and tokens[1].kind == "source" and tokens[1].end == len(name) + 5

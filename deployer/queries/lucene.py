@@ -11,7 +11,11 @@ Every clause is one operand; brackets live on a list, so nothing recurses.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext, redirect_stderr
+from io import StringIO
+from threading import Lock
 from typing import NamedTuple
 
 from deployer.queries.findings import MAX_DEPTH, Checked, Notes, Rejected, too_deep
@@ -40,6 +44,7 @@ _NEEDLESS_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*+(?P<escape>\\[A-Za-tv-z])")
 _WILDCARD = re.compile(r"(?<!\\)(?:\\\\)*[*?]")
 
 _SYNTAX = "lucene-syntax"
+_IMPORTING = Lock()
 
 
 class _Bracket(NamedTuple):
@@ -67,9 +72,15 @@ def check_lucene(text: str, *, full: bool = True) -> Checked:
 
 
 def _luqum() -> Callable[[str], object] | None:
-    """Return luqum's parser, None where the extra is not installed. The parser of luqum.thread may run in threads."""
+    """
+    Return luqum's parser, None where the extra is not installed. The parser of luqum.thread may run in threads.
+
+    On its first import luqum may generate parser tables and say so on stderr, which nobody wants to read who checks a
+    query. The lock keeps two threads from exchanging stderr at the same time.
+    """
     try:
-        from luqum.thread import parse
+        with _IMPORTING, nullcontext() if "luqum.parser" in sys.modules else redirect_stderr(StringIO()):
+            from luqum.thread import parse
     except ImportError:
         return None
     return parse  # type: ignore[no-any-return]

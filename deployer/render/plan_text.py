@@ -29,7 +29,7 @@ _SYMBOL: Final = {
     Action.ADOPT: " ~ ",
 }
 _INDENT: Final = " " * 15
-_NAME: Final = 55
+_NAME: Final = 53
 
 
 def plan_text(plan: Plan, style: Style, *, verbose: bool = False, applying: bool = False) -> str:
@@ -69,7 +69,9 @@ def _summary(plan: Plan, style: Style) -> str:
     counts = [f"{plan.count(action)} {action.value}" for action in Action if plan.count(action)]
     changes = f"  {plural(len(plan.changes), 'change')}    {', '.join(counts)}" if counts else "  no changes"
     unchanged = f"{plural(census.unchanged, 'rule')} unchanged"
-    lines = [f"{changes:<{max(style.width - len(unchanged) - 4, 20)}}{unchanged}" if counts else f"{changes}    {unchanged}"]
+    lines = [
+        f"{changes:<{max(style.width - len(unchanged) - 4, 20)}}{unchanged}" if counts else f"{changes}    {unchanged}"
+    ]
     left = _left_alone(plan)
     if left:
         lines.append(f"  left alone   {', '.join(left)}")
@@ -179,7 +181,9 @@ def _edits(plan: Plan, kind: str) -> Iterator[str]:
     rows = [edit for edit in plan.notes.edits if edit.kind == kind]
     for edit in rows:
         name = cut(line(plan.label(edit.rule_id).name), 34)
-        value = _kept_words(edit) if kind == "kept" else f"{short_value(edit.authored, 14)} -> {short_value(edit.live, 14)}"
+        value = (
+            _kept_words(edit) if kind == "kept" else f"{short_value(edit.authored, 14)} -> {short_value(edit.live, 14)}"
+        )
         when = edit.at[5:16].replace("T", " ")
         yield cut(f"    {cut(edit.field, 10):<10} {name:<34} {value:<24} {line(edit.by)}  {when}".rstrip(), 96)
     if kind == "left" and rows:
@@ -189,7 +193,9 @@ def _edits(plan: Plan, kind: str) -> Iterator[str]:
 
 def _kept_words(edit: Edit) -> str:
     items = edit.live if isinstance(edit.live, list | tuple) else [edit.live]
-    names = [str(item.get("list_id") or item.get("id") or "") if isinstance(item, dict) else str(item) for item in items]
+    names = [
+        str(item.get("list_id") or item.get("id") or "") if isinstance(item, dict) else str(item) for item in items
+    ]
     return cut("keeps " + ", ".join(f'"{line(name)}"' for name in names), 40)
 
 

@@ -6,9 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_CONTROL: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
-)
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """C0 and C1 controls but tab and newline, and the invisible and direction-changing characters."""
 
 

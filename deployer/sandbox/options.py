@@ -13,7 +13,7 @@ class Options:
     `latency_ms` is added to every request, `rule_cost_ms` for every rule that a request writes, and a write waits for
     the next refresh where `refresh_ms` is set, as Elasticsearch makes it wait. `rules_per_minute` is the limit of the
     circuit breaker (facts.md section 9.4); `license` is `enterprise` or `basic` and decides about customising
-    prebuilt rules.
+    prebuilt rules; `lists` is a folder of exception list files that the space starts with.
     """
 
     data: str
@@ -27,3 +27,4 @@ class Options:
     exit_with_stdin: bool = False
     rules_per_minute: int = 32_000
     license: str = "enterprise"
+    lists: str = ""

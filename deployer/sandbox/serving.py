@@ -9,6 +9,7 @@ from typing import Any
 
 from deployer.sandbox.app import App
 from deployer.sandbox.kibana import Kibana, open_kibana
+from deployer.sandbox.list_files import load_lists
 from deployer.sandbox.options import Options
 from deployer.sandbox.server import Server
 
@@ -23,6 +24,8 @@ def serve(options: Options) -> int:
     Raises SandboxError where the data file, the port, a fault or the version is not usable.
     """
     kibana = open_kibana(options)
+    if options.lists:
+        load_lists(kibana, options.lists)
     server = Server(App(kibana), options.host, options.port)
     _announce(kibana, server)
     if threading.current_thread() is threading.main_thread():

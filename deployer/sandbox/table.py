@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.sandbox import spaces, status
+from deployer.sandbox import connectors, exception_lists, spaces, status
 from deployer.sandbox.call import Call
 from deployer.sandbox.documented import DOCUMENTED
 from deployer.sandbox.errors import PlatformError
@@ -13,6 +13,8 @@ from deployer.sandbox.rules import bulk, crud, engine, exporting, find
 IMPLEMENTED: tuple[Route, ...] = (
     *status.ROUTES,
     *spaces.ROUTES,
+    *connectors.ROUTES,
+    *exception_lists.ROUTES,
     *crud.ROUTES,
     *find.ROUTES,
     *bulk.ROUTES,

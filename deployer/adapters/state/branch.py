@@ -8,7 +8,6 @@ A lease without a commit would compare with whatever was fetched last, by anybod
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -147,10 +146,7 @@ class Branch:
 
     def _commit(self, edit: Edit, subject: str) -> str:
         """Write a commit on top of `tip`; return its id."""
-        # Without the token two writers who say the same in the same second would make the same commit, and the second
-        # push would be "up to date": both would believe that they were first.
-        message = f"{subject}\n\nDeployer-Write: {secrets.token_hex(16)}\n".encode()
-        stream = [f"commit {_WRITTEN}\nmark :1\ncommitter {_IDENTITY} now\n".encode(), _data(message)]
+        stream = [f"commit {_WRITTEN}\nmark :1\ncommitter {_IDENTITY} now\n".encode(), _data(subject.encode())]
         stream += [f"from {self.tip}\n".encode()] if self.tip else []
         stream += [f"D {path}\n".encode() for path in edit.removes]
         for path, content in edit.writes.items():

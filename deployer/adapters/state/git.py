@@ -77,6 +77,8 @@ class GitStore:
 
     def replace(self, name: str, data: bytes, version: str | None) -> str | None:
         """Write `data` if the object still has `version` (None: if it is absent); return the new version, or None."""
+        # The token also makes the commit unlike any other: two writers who say the same in the same second would else
+        # make one and the same commit, and the second push would be "up to date", as if both had been first.
         writes = {checked(name): data, token_name(name): new_token()}
 
         def decide(files: Mapping[str, str]) -> Edit | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deployer.sandbox.call import Call
+from deployer.sandbox.connectors import preconfigured
 from deployer.sandbox.errors import SiemError
 from deployer.sandbox.kinds import CONNECTOR
 from deployer.sandbox.messages import Body
@@ -42,6 +43,8 @@ def find_connector(call: Call, id_: str) -> Body | None:
     """
     if id_.startswith(SYSTEM_CONNECTOR):
         return {"name": id_, "connector_type_id": id_.removeprefix(SYSTEM_CONNECTOR)}
+    if fixed := preconfigured(id_):
+        return fixed
     document = call.kibana.documents.get(CONNECTOR, call.space, id_)
     return None if document is None else document.body
 

@@ -1,0 +1,78 @@
+"""The engine put together for one target: the run's identity, its settings, its progress and its signals."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from deployer.adapters import process
+from deployer.commands.planning import provenance_of
+from deployer.commands.target import WriteTarget
+from deployer.commands.workspace import Workspace
+from deployer.core.ports import Body
+from deployer.executor.lease import Terms
+from deployer.executor.ledger import Holder
+from deployer.executor.transaction import Run
+
+_EMBEDDED_HORIZON = 2.0  # seconds; the sandbox of this very command cannot answer later than that
+
+
+class Carrier:
+    """What the runs of one command share: one id (its targets share a deployment number), one interrupt flag."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.stop = threading.Event()
+
+    @cached_property
+    def run_id(self) -> str:
+        """The identity of this run: CI's page where there is one, so that a person can find it again."""
+        return uuid.uuid4().hex
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Within the block a signal stops the run in good order."""
+        with process.signals_set(self.stop):
+            yield
+
+    def run(self, target: WriteTarget, *, read: tuple[Body, ...] | None = None, wait: float = 0.0) -> Run:
+        """Return the run for one target."""
+        workspace, connection = self.workspace, target.environment.connection
+        stack = target.kibana.status().version
+        return Run(
+            writer=target.kibana,
+            many=target.kibana.map_concurrently,
+            ledger=target.ledger,
+            clock=workspace.clock,
+            marker=workspace.project.marker,
+            holder=self.holder(),
+            run_id=self.run_id,
+            terms=Terms(
+                lease=workspace.surroundings.lease or 120.0,
+                horizon=workspace.surroundings.horizon
+                or (_EMBEDDED_HORIZON if target.environment.sandbox else connection.horizon),
+                timeout=min(
+                    connection.connect_timeout + connection.read_timeout, (workspace.surroundings.lease or 120.0) / 2
+                ),
+                wait=wait,
+                alive=self._alive,
+            ),
+            provenance=provenance_of(workspace, stack=stack, kibana_user=target.kibana.user()),
+            interrupted=self.stop.is_set,
+            progress=workspace.console.step,
+            skip_conflicts=target.environment.ownership.conflict == "skip",
+            already_read=read,
+        )
+
+    def holder(self) -> Holder:
+        """Return who holds a lock that this run takes."""
+        surroundings = self.workspace.surroundings
+        return Holder(surroundings.actor, surroundings.host, process.pid(), process.boot_id(), surroundings.ci_run_url)
+
+    def _alive(self, holder: Holder) -> bool:
+        """Say whether a holder may still run; only one of this very boot of this machine can be known to be gone."""
+        here = (holder.host, holder.boot) == (self.workspace.surroundings.host, process.boot_id())
+        return not (here and holder.boot and not process.runs(holder.pid))

@@ -1,0 +1,80 @@
+"""Edits of a text, gathered in any order and carried out in one go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Fit(IntEnum):
+    """How an inserted text joins what is around it."""
+
+    EXACT = 0  # as it is: a value in place of a value
+    LINES = 1  # whole lines: starts on a new line
+    BLOCK = 2  # a table: blank lines around it
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace `start` to `end` of the source by `text`. An insertion has `start == end`, a removal an empty `text`."""
+
+    start: int
+    end: int
+    text: str = ""
+    fit: Fit = Fit.EXACT
+
+
+def assembled(source: str, edits: list[Edit]) -> str:
+    """
+    Return the source with all edits carried out.
+
+    At one place insertions come first, in the order in which they were gathered. A removal swallows the replacements
+    and removals inside it; an insertion inside one is kept.
+    """
+    out = _Output()
+    pos = 0
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end > edit.start, edit.start - edit.end)):
+        if edit.start > pos:
+            out.add(source[pos : edit.start], Fit.EXACT)
+        if edit.start >= pos or edit.start == edit.end:
+            out.add(edit.text, edit.fit)
+        pos = max(pos, edit.end)
+    out.add(source[pos:], Fit.EXACT)
+    return out.closed() if pos >= len(source) and edits else out.text
+
+
+class _Output:
+    """The text so far; knows whether a blank line is due."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._after_block = False
+
+    def add(self, text: str, fit: Fit) -> None:
+        if not text:
+            return
+        if fit is not Fit.EXACT:
+            self._start_line()
+        if fit is Fit.BLOCK or (self._after_block and not text.startswith(("\n", "\r\n"))):
+            self._start_paragraph()
+        if fit is Fit.LINES and text.startswith("\n") and self._at_paragraph():
+            text = text.removeprefix("\n")
+        self.text += text
+        self._after_block = fit is Fit.BLOCK
+
+    def closed(self) -> str:
+        """Return the text with one newline at its end, where an edit reached the end."""
+        text = self.text.rstrip(" \t\r\n")
+        return text + "\n" if text else ""
+
+    def _start_line(self) -> None:
+        if self.text and not self.text.endswith("\n"):
+            self.text += "\n"
+
+    def _start_paragraph(self) -> None:
+        if not self._at_paragraph():
+            self.text += "\n"
+
+    def _at_paragraph(self) -> bool:
+        """Say whether the text is empty or ends with a blank line."""
+        return not self.text or (self.text.endswith("\n") and not self.text[:-1].rpartition("\n")[2].strip())
