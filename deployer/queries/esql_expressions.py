@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from deployer.errors import Severity
 from deployer.queries.esql_cursor import OPERATOR_WORDS, SYNTAX, Cursor
-from deployer.queries.esql_names import FUNCTIONS, TIME_UNITS
+from deployer.queries.esql_names import FUNCTIONS, MAY_BE_CALLED_WITHOUT_ARGUMENTS, TIME_UNITS
 from deployer.queries.esql_scanner import Token, value_of
 from deployer.queries.findings import Checked, Notes, Rejected
 from deployer.queries.kql import check_kql
@@ -182,6 +182,9 @@ class Expressions(Cursor):
         if name.word not in FUNCTIONS:
             message = f"`{self.text_of(name)}` is no function documented up to 9.6{did_you_mean(name.word, FUNCTIONS)}"
             self._notes.warning(name.start, name.end, message, "esql-unknown-function")
+        elif first.kind == ")" and name.word not in MAY_BE_CALLED_WITHOUT_ARGUMENTS:
+            message = f"`{name.word}` is documented with arguments, and here are none"
+            self._notes.warning(name.start, name.end, message, "esql-arity")
         elif name.word in ("KQL", "QSTR") and first.kind == "string":
             self._nested_query(name.word, first)
 

@@ -31,6 +31,9 @@ TIME_UNITS = frozenset(
     }
 )
 
+MAY_BE_CALLED_WITHOUT_ARGUMENTS = frozenset({"COUNT", "E", "NOW", "PI", "TAU", "WITHOUT"})
+"""Functions whose reference shows a call with empty brackets."""
+
 FUNCTIONS = frozenset(
     {
         # aggregation, grouping, time series
