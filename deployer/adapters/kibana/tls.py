@@ -32,6 +32,10 @@ def _trusting(connection: Connection) -> ssl.SSLContext:
             f"the CA file {trusted} cannot be used: {_reason(exc)}",
             hint="ca_file must name a PEM file that holds the CA's certificate",
         ) from exc
+    if connection.ca_file:
+        # Python 3.13 turned strict checking on, and the CA that Elasticsearch makes at its first start, like many a
+        # private one, has no key usage extension (elasticsearch#117769). A CA that the user names needs no such form.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not connection.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -199,6 +199,3 @@ def _prepared_url(url: str) -> str:
     except requests.RequestException as exc:
         raise UnreachableError(f"{url!r} is not a URL that can be called: {exc}") from None
     return (request.url or "").rstrip("/")
-
-
-__all__ = ["Wire", "WireError"]

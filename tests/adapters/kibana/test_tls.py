@@ -78,6 +78,30 @@ def test_a_ca_file_is_trusted_as_a_file_and_as_a_folder(certificate: Maker, tmp_
             assert kibana.rule("a") == rule("a")
 
 
+@pytest.mark.quick
+def test_the_ca_that_elasticsearch_makes_is_trusted(tmp_path: Path) -> None:
+    """It has no key usage extension, which Python 3.13 refuses unless told (elasticsearch#117769)."""
+    config = tmp_path / "openssl.cnf"
+    config.write_text(
+        "[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=ca\n"
+        "[ca]\nbasicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n"
+        "[leaf]\nsubjectAltName=IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n"
+    )
+    curve = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config openssl.cnf"
+    for line in (
+        f"req -x509 {curve} -days 2 -extensions ca -keyout ca.key -out ca.pem",
+        f"req {curve} -subj /CN=leaf -keyout leaf.key -out leaf.csr",
+        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -set_serial 2 -days 2 "
+        "-extfile openssl.cnf -extensions leaf -out leaf.pem",
+    ):
+        subprocess.run([str(OPENSSL), *line.split()], check=True, capture_output=True, cwd=tmp_path)
+    with (
+        RawServer(reply(rule("a")), tls=context_of(tmp_path / "leaf.pem", tmp_path / "leaf.key")) as server,
+        opened_to_read(server.url, ca_file=str(tmp_path / "ca.pem")) as kibana,
+    ):
+        assert kibana.rule("a") == rule("a")
+
+
 def test_a_certificate_of_another_host_is_refused(certificate: Maker) -> None:
     """Trusting a CA is not trusting every host."""
     pem, key = certificate("elsewhere", "DNS:elsewhere.example")
