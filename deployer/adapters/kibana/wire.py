@@ -27,7 +27,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from deployer.adapters.kibana.exchange import Answer, Call, WireError
+from deployer.adapters.kibana.exchange import Answer, Call
 from deployer.adapters.kibana.explain import explained
 from deployer.adapters.kibana.tls import tls_context
 from deployer.core.environment import Connection

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -142,6 +143,22 @@ def test_a_connection_that_is_never_made_is_definite_for_a_write() -> None:
             kibana.create({"rule_id": "a"})
         for filler in fillers:
             filler.close()
+
+
+def test_a_handshake_that_is_cut_off_is_definite_for_a_write() -> None:
+    """A load balancer without a Kibana behind it takes the connection and closes it before TLS stands."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def close_what_comes() -> None:
+            listener.accept()[0].close()
+
+        thread = threading.Thread(target=close_what_comes)
+        thread.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        with opened(url) as kibana, pytest.raises(UnreachableError) as caught:
+            kibana.create({"rule_id": "a"})
+        thread.join()
+    assert not isinstance(caught.value, UnknownOutcomeError)
 
 
 def test_a_host_that_does_not_resolve_is_said_so() -> None:
