@@ -18,7 +18,8 @@ from deployer.core.toml.data import plain, same_data
 from deployer.core.toml.emit import child_blocks, is_block, pair_text
 from deployer.core.toml.extent import Extent
 from deployer.core.toml.order import gap_for, in_order, rank
-from deployer.core.toml.reading import TomlError, read
+from deployer.core.toml.place import TomlError
+from deployer.core.toml.reading import read
 from deployer.core.toml.restyle import Frame, restyled
 from deployer.core.toml.syntax import Array, Inline, Kind, Pair, Section, Table, Tables, scan
 from deployer.core.toml.values import key_text
@@ -99,9 +100,8 @@ class _Amending:
 
     def _changed_pair(self, name: str, pair: Pair, old: Any, new: Any) -> bool:
         value = pair.value
-        stays = isinstance(value, Array) and isinstance(new, list) and value.items
-        stays = stays or (isinstance(value, Inline) and isinstance(new, dict) and value.pairs)
-        if not stays and is_block(name, new, self._inline):
+        like = isinstance(value, Array | Inline) and type(old) is type(new)
+        if not (like and old) and is_block(name, new, self._inline):
             return False
         used = value.start - self._source.rfind("\n", 0, value.start) - 1
         text = restyled(Frame(self._source, used), value, old, new)
@@ -182,7 +182,7 @@ class _Amending:
         return f"\n{indent}{text[1:]}" if text.startswith("\n") else indent + text
 
     def _block_place(self, table: Table, name: str, value: Any) -> int:
-        """Return where a new table inside `table` goes: before the sibling that follows it in order, else at the end."""
+        """Return where a new table inside `table` goes: before the sibling that follows in order, else at the end."""
         siblings = self._extent.siblings(table)
         if table.kind is not Kind.ROOT and siblings:
             ranks = [rank(sibling, [{}] if isinstance(child, Tables) else {}) for sibling, child in siblings]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 _TOP = ("metadata", "rule", "transform")
@@ -45,7 +46,7 @@ def order_like(data: Any, like: Any) -> Any:
 
 def in_order(ranks: Sequence[Rank]) -> bool:
     """Say whether keys are in order, but for one out of five."""
-    return sum(a > b for a, b in zip(ranks, ranks[1:], strict=False)) <= len(ranks) // 5
+    return sum(a > b for a, b in pairwise(ranks)) <= len(ranks) // 5
 
 
 def gap_for(new: Rank, ranks: Sequence[Rank]) -> int:

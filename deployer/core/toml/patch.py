@@ -74,9 +74,9 @@ def _changed(node: Any, change: Change, depth: int) -> Any:
 
 
 def _whole(change: Change) -> Any:
-    if not isinstance(change, Put):
-        raise LookupError("the whole document can be replaced, not removed")
-    return plain(change.value, change.path)
+    if isinstance(change, Put):
+        return plain(change.value, change.path)
+    raise LookupError("the whole document can be replaced, not removed")
 
 
 def _copied(node: Any, part: str | int, path: Path) -> Any:
@@ -93,11 +93,9 @@ def _keys(node: Any) -> Collection[str | int]:
 
 
 def _replace_item(copy: Any, part: Any, change: Insert | Remove) -> None:
-    if isinstance(change, Insert):
-        if not isinstance(copy, list):
-            raise LookupError(f"{path_text(change.path)} is no place in an array")
+    if isinstance(change, Insert) and isinstance(copy, list):
         copy.insert(part, plain(change.value, change.path))
-    elif part in _keys(copy):
+    elif isinstance(change, Remove) and part in _keys(copy):
         del copy[part]
     else:
-        raise LookupError(f"{path_text(change.path)} does not exist")
+        raise LookupError(f"{path_text(change.path)} does not exist, or is no place in an array")

@@ -63,8 +63,8 @@ def string_like(raw: str, value: str, *, lines: bool = True) -> str:
     """
     Write a string in the quotes of an old one, as far as they can hold it.
 
-    ''' becomes \"\"\" for a control character or ''' in the text; "…" becomes \"\"\" when the text gets several lines for
-    the first time (and `lines` allows it). In a \"\"\" block, lines that stay keep their bytes.
+    ''' becomes \"\"\" for a control character or ''' in the text; "…" becomes \"\"\" when the text gets several lines
+    for the first time (and `lines` allows it). In a \"\"\" block, lines that stay keep their bytes.
     """
     quote, newline_first = quote_of(raw), opens_with_newline(raw)
     if quote == '"""':
@@ -79,7 +79,7 @@ def string_like(raw: str, value: str, *, lines: bool = True) -> str:
 
 
 def _block_like(raw: str, value: str, *, newline_first: bool) -> str:
-    '''Write a """ block, taking the lines that the old block has from there: `\\"` and `\\t` stay as somebody typed them.'''
+    '''Write a """ block, taking lines that the old block has from there: `\\"` and `\\t` stay as they are.'''
     known, last = _written_lines(raw)
     *lines, end = checked(value).split("\n")
     start = "".join(f"{_line_like(known, line)}\n" for line in lines)
