@@ -10,6 +10,10 @@ The admin path `/_sandbox/…`, outside `/api`, for tests and for playing: only 
     POST   /_sandbox/users                   {"username", "role", "password"?} adds one; DELETE ?username=
     POST   /_sandbox/clock                   {"offset": seconds} moves the clock
     POST   /_sandbox/executions              {"rule_id" | "id", "space"?, "status", …} sets an execution status
+    POST   /_sandbox/prebuilt                {"count": N, "installed"?: true, "space"?} adds fixtures of prebuilt rules
+    POST   /_sandbox/prebuilt/update         {"rule_ids": [...], "installed"?: true} as Elastic updates them
+    POST   /_sandbox/representation          {"field": value, …}: every rule that lacks a field shows it, as an upgrade
+                                             might make it read, with the same revision; {} ends it
 """
 
 from __future__ import annotations
@@ -17,13 +21,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from deployer.sandbox.call import Call
 from deployer.sandbox.errors import PlatformError, SandboxError, not_found
 from deployer.sandbox.execution import summary_of
 from deployer.sandbox.faults import parse_fault
 from deployer.sandbox.kibana import DEFAULT_SPACE, Kibana
 from deployer.sandbox.messages import Body, NotJsonError, Request, Response, from_json, json_response
 from deployer.sandbox.rule_table import StoredRule
-from deployer.sandbox.users import PASSWORD, ROLES
+from deployer.sandbox.rules import prepackaged
+from deployer.sandbox.users import PASSWORD, ROLES, User
 
 if TYPE_CHECKING:
     from deployer.sandbox.app import App
@@ -51,6 +57,9 @@ class Admin:
             ("DELETE", "users"): self._remove_user,
             ("POST", "clock"): self._move_clock,
             ("POST", "executions"): self._set_execution,
+            ("POST", "prebuilt"): self._add_prebuilt,
+            ("POST", "prebuilt/update"): self._update_prebuilt,
+            ("POST", "representation"): self._represent,
         }
 
     def answer(self, request: Request) -> Response:
@@ -107,6 +116,28 @@ class Admin:
         summary = summary_of(body, self._kibana.clock.iso())
         self._kibana.rules.set_summary(stored.pk, summary)
         return summary
+
+    def _call(self, request: Request, body: Body) -> Call:
+        return Call(self._kibana, request, str(body.get("space", DEFAULT_SPACE)), User("elastic", "superuser"))
+
+    def _add_prebuilt(self, request: Request, body: Body) -> Any:
+        count = body.get("count", 1)
+        if isinstance(count, bool) or not isinstance(count, int):
+            raise SandboxError("`count` is how many prebuilt rules to add.")
+        with self._kibana.database.transaction():
+            call = self._call(request, body)
+            return {"rule_ids": prepackaged.fixtures(call, count, installed=bool(body.get("installed", True)))}
+
+    def _update_prebuilt(self, request: Request, body: Body) -> Any:
+        rule_ids = [str(rule_id) for rule_id in body.get("rule_ids", [])]
+        with self._kibana.database.transaction():
+            call = self._call(request, body)
+            done = prepackaged.update_fixtures(call, rule_ids, installed=bool(body.get("installed", True)))
+        return {"updated": done}
+
+    def _represent(self, _request: Request, body: Body) -> Any:
+        self._kibana.representation = body
+        return body
 
     def _rule(self, body: Body) -> StoredRule:
         space = str(body.get("space", DEFAULT_SPACE))

@@ -152,7 +152,7 @@ def delete(call: Call) -> Response:
     return Response(204)
 
 
-def types(call: Call) -> Response:
+def types(_call: Call) -> Response:
     """The connector types of this Kibana."""
     return json_response(
         [

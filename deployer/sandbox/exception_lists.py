@@ -23,6 +23,7 @@ TYPES: Final = (
     "endpoint_host_isolation_exceptions",
     "endpoint_blocklists",
 )
+ENDPOINT_LIST: Final = "endpoint_list"
 NAMESPACES: Final = ("single", "agnostic")
 _CREATE: Final = obj(
     {
@@ -104,7 +105,7 @@ def add_list(call: Call, given: Body) -> Document:
     with documents.joined():
         if find_list(call, None, list_id, namespace) is not None:
             raise SiemError(409, f'exception list id: "{list_id}" already exists')
-        id_ = "endpoint_list" if list_id == "endpoint_list" else new_uuid()
+        id_ = ENDPOINT_LIST if list_id == ENDPOINT_LIST else new_uuid()
         body = {
             "id": id_,
             "list_id": list_id,
@@ -119,6 +120,19 @@ def add_list(call: Call, given: Body) -> Document:
             **({"meta": given["meta"]} if "meta" in given else {}),
         }
         return documents.add(EXCEPTION_LIST, home(call, namespace), id_, stamped(call, body), key=list_id)
+
+
+def ensure_endpoint_list(call: Call) -> None:
+    """The agnostic list of the Elastic Endpoint, which the first rule that is created brings along (section 2.1)."""
+    if find_list(call, None, ENDPOINT_LIST, "agnostic") is None:
+        given = {
+            "list_id": ENDPOINT_LIST,
+            "name": "Endpoint Security Exception List",
+            "description": "Endpoint Security Exception List",
+            "type": "endpoint",
+            "namespace_type": "agnostic",
+        }
+        add_list(call, given)
 
 
 def create(call: Call) -> Response:

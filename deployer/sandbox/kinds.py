@@ -6,6 +6,7 @@ The kinds of documents, and where each lives. Modules of several resources meet 
 * EXCEPTION_LIST  per space, or everywhere for `agnostic` ones; id = saved-object id, key = `list_id`
 * EXCEPTION_ITEM  as its list; id = saved-object id, key = `item_id`, parent = `list_id`
 * TIMELINE        per space; id = saved-object id
+* USER            everywhere; id = user name (see `users`)
 * ASSET           prebuilt rule assets, everywhere; parent = `rule_id`
 """
 
@@ -14,4 +15,5 @@ CONNECTOR = "connector"
 EXCEPTION_LIST = "exception_list"
 EXCEPTION_ITEM = "exception_item"
 TIMELINE = "timeline"
+USER = "user"
 ASSET = "asset"

@@ -1,11 +1,10 @@
 """
-Exception lists from `exceptions/*.toml` (elastic/detection-rules' format), for a sandbox that stands in for a space where
-they exist already: rules refer to lists by `list_id`, and Kibana does not make a list because a rule names it.
+Exception lists from `exceptions/*.toml` (elastic/detection-rules' format), for a sandbox that stands in for a space
+where they exist already: rules refer to lists by `list_id`, and Kibana does not make a list because a rule names it.
 """
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from deployer.sandbox.clock import new_uuid
@@ -30,6 +29,8 @@ def load_lists(kibana: Kibana, folder: str) -> int:
 
 
 def _containers(path: Path) -> list[Body]:
+    import tomllib  # only where there are such files: the import costs a twentieth of the start
+
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:

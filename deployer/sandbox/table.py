@@ -8,7 +8,18 @@ from deployer.sandbox.documented import DOCUMENTED
 from deployer.sandbox.errors import PlatformError
 from deployer.sandbox.messages import Response
 from deployer.sandbox.routing import Route
-from deployer.sandbox.rules import bulk, crud, engine, exporting, find
+from deployer.sandbox.rules import (
+    bulk,
+    crud,
+    engine,
+    exceptions,
+    exporting,
+    find,
+    importing,
+    legacy,
+    prepackaged,
+    preview,
+)
 
 IMPLEMENTED: tuple[Route, ...] = (
     *status.ROUTES,
@@ -20,6 +31,11 @@ IMPLEMENTED: tuple[Route, ...] = (
     *bulk.ROUTES,
     *exporting.ROUTES,
     *engine.ROUTES,
+    *importing.ROUTES,
+    *exceptions.ROUTES,
+    *legacy.ROUTES,
+    *prepackaged.ROUTES,
+    *preview.ROUTES,
 )
 
 

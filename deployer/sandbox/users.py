@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from deployer.sandbox.documents import EVERYWHERE, Documents
 from deployer.sandbox.errors import PlatformError
+from deployer.sandbox.kinds import USER
 from deployer.sandbox.messages import Body
 
 PASSWORD = "changeme"  # noqa: S105 - the documented password of every sandbox user
-_KIND = "user"
 
 # Privileges in the words of facts.md section 10; a `-all` includes its `-read`.
 ROLES: dict[str, frozenset[str]] = {
@@ -67,7 +67,7 @@ class Users:
         self._known: dict[str, User] = {}
         with documents.joined():
             for name, role in _FIRST_USERS.items():
-                if documents.get(_KIND, EVERYWHERE, name) is None:
+                if documents.get(USER, EVERYWHERE, name) is None:
                     self.add(name, role)
 
     def add(self, name: str, role: str, password: str = PASSWORD) -> Body:
@@ -75,23 +75,23 @@ class Users:
         record = {"username": name, "role": role, "password": password, "api_key": _draw(), "token": _draw()}
         with self._documents.joined():
             self.remove(name)
-            self._documents.add(_KIND, EVERYWHERE, name, record)
+            self._documents.add(USER, EVERYWHERE, name, record)
         return record
 
     def remove(self, name: str) -> None:
         """Remove a user; its credentials are refused from now on."""
-        found = self._documents.get(_KIND, EVERYWHERE, name)
+        found = self._documents.get(USER, EVERYWHERE, name)
         if found is not None:
             self._documents.remove(found)
         self._known.clear()
 
     def all(self) -> list[Body]:
         """The records of all users, credentials included."""
-        return [document.body for document in self._documents.all(_KIND, EVERYWHERE)]
+        return [document.body for document in self._documents.all(USER, EVERYWHERE)]
 
     def api_key(self, name: str) -> str:
         """The API key of a user, encoded as the header wants it."""
-        found = self._documents.get(_KIND, EVERYWHERE, name)
+        found = self._documents.get(USER, EVERYWHERE, name)
         return str(found.body["api_key"]) if found else ""
 
     def authenticate(self, header: str) -> User:

@@ -11,7 +11,7 @@ from deployer.sandbox.rule_table import runs_per_minute
 from deployer.sandbox.rules.shape import SYSTEM_CONNECTOR
 
 
-def check_actions(call: Call, rule: Body, operation: str) -> None:
+def check_actions(call: Call, rule: Body, operation: str, imported: frozenset[str] | set[str] = frozenset()) -> None:
     """Privilege, connectors and fields of a rule's actions; actions get their connector's real type (section 7.4)."""
     if not call.user.may("actions-read"):
         raise SiemError(403, "Unauthorized to execute actions")
@@ -23,7 +23,7 @@ def check_actions(call: Call, rule: Body, operation: str) -> None:
                 400, f"Failed to load action {action['id']} (404): Saved object [action/{action['id']}] not found"
             )
         action["action_type_id"] = connector["connector_type_id"]
-        if connector.get("is_missing_secrets"):
+        if connector.get("is_missing_secrets") and action["id"] not in imported:
             faulty.append(connector["name"])
         if "group" not in action and not action["id"].startswith(SYSTEM_CONNECTOR):
             what = f"[actions.{index}.group]: expected value of type [string] but got [undefined]"

@@ -13,6 +13,7 @@ from deployer.sandbox.routing import Route
 from deployer.sandbox.rule_table import StoredRule, runs_per_minute
 from deployer.sandbox.rules import breaker, checks, edits, shape
 from deployer.sandbox.rules.crud import PATH
+from deployer.sandbox.rules.exceptions import copied_references
 from deployer.sandbox.rules.exporting import ndjson
 from deployer.sandbox.rules.find import compiled
 from deployer.sandbox.rules.prebuilt import source_of
@@ -277,15 +278,13 @@ def _copy(call: Call, rule: Body, wanted: Body) -> Body:
     props = {**rule, "name": f"{rule['name']} [Duplicate]"}
     del props["rule_id"]
     props["actions"] = [{name: value for name, value in action.items() if name != "uuid"} for action in rule["actions"]]
-    props["exceptions_list"] = copied_lists(call, rule, wanted)
+    props["exceptions_list"] = copied_references(
+        call,
+        rule,
+        exceptions=wanted.get("include_exceptions", True),
+        expired=wanted.get("include_expired_exceptions", True),
+    )
     return shape.created(props, user=call.user.name, now=call.kibana.clock.iso(), enabled=False)
-
-
-def copied_lists(_call: Call, rule: Body, wanted: Body) -> list[Body]:
-    """References of a copy: shared lists are shared; a rule's own default list is not (the lists' module copies it)."""
-    if not wanted.get("include_exceptions", True):
-        return []
-    return [reference for reference in rule["exceptions_list"] if reference["type"] != "rule_default"]
 
 
 def _run(batch: _Batch, chosen: list[StoredRule]) -> None:

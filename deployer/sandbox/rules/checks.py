@@ -107,7 +107,9 @@ def check_default_list(call: Call, references: list[Body], rule_id: str = "") ->
             raise SiemError(409, f"default exception list{about} already exists in rule(s): {','.join(others)}")
 
 
-def check_alerting(call: Call, rule: Body, operation: str) -> None:
+def check_alerting(
+    call: Call, rule: Body, operation: str, *, connectors: frozenset[str] | set[str] = frozenset()
+) -> None:
     """What the alerting framework checks of a rule about to be stored; `operation` is `create` or `update`."""
     if not runs_per_minute(rule["interval"]):
         what = f"[schedule.interval]: string is not a valid duration: {rule['interval']}"
@@ -115,7 +117,7 @@ def check_alerting(call: Call, rule: Body, operation: str) -> None:
     if rule["type"] == "new_terms":
         _check_history_window(rule)
     if rule["actions"]:
-        check_actions(call, rule, operation)
+        check_actions(call, rule, operation, connectors)
 
 
 def _check_history_window(rule: Body) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from deployer.sandbox.call import Call
 from deployer.sandbox.errors import SiemError
+from deployer.sandbox.exception_lists import ensure_endpoint_list
 from deployer.sandbox.messages import Body, Response, text_response
 from deployer.sandbox.routing import Route
 from deployer.sandbox.rules import breaker, checks, fields, shape, writing
@@ -19,7 +21,11 @@ _QUERY = {"id": may(uuid), "rule_id": may(text())}
 
 def create(call: Call) -> Response:
     """POST: a new rule, enabled unless told otherwise; 200, not 201."""
-    props: Body = call.body(fields.CREATE)
+    return text_response(create_one(call, call.body(fields.CREATE)))
+
+
+def create_one(call: Call, props: Body) -> str:
+    """Create a rule from a checked body; returns its JSON text."""
     checks.check_props(props, call.version)
     if "rule_id" in props:
         check_rule_id(props["rule_id"])
@@ -28,10 +34,10 @@ def create(call: Call) -> Response:
     if "race" in call.faults:
         _check_free(call, rule["rule_id"])
         time.sleep(call.faults["race"].seconds)
-        return text_response(_insert(call, rule))
+        return _insert(call, rule)
     with call.kibana.database.transaction():
         _check_free(call, rule["rule_id"])
-        return text_response(_insert(call, rule))
+        return _insert(call, rule)
 
 
 def _check_free(call: Call, rule_id: str) -> None:
@@ -41,6 +47,7 @@ def _check_free(call: Call, rule_id: str) -> None:
 
 
 def _insert(call: Call, rule: Body) -> str:
+    ensure_endpoint_list(call)
     checks.check_default_list(call, rule["exceptions_list"])
     checks.check_alerting(call, rule, "create")
     if rule["enabled"]:
@@ -60,7 +67,11 @@ def read(call: Call) -> Response:
 
 def update(call: Call) -> Response:
     """PUT: everything that is not sent goes back to its default, but `enabled` and `version` (section 3.2)."""
-    props: Body = call.body(fields.UPDATE)
+    return text_response(update_one(call, call.body(fields.UPDATE)))
+
+
+def update_one(call: Call, props: Body) -> str:
+    """Replace a rule by a checked body; returns its JSON text."""
     checks.check_props(props, call.version, identified=True)
     with call.kibana.database.transaction():
         stored = find_rule(call, props)
@@ -70,12 +81,18 @@ def update(call: Call) -> Response:
         checks.check_same_type(before, props)
         after = shape.replaced(before, props, user=call.user.name, now=call.kibana.clock.iso())
         after = writing.save(call, stored.pk, before, after, skip_equal=call.version.since(9, 3))
-    return text_response(writing.finish(call, stored, before, after, props.get("enabled")))
+    return writing.finish(call, stored, before, after, props.get("enabled"))
 
 
 def patch(call: Call) -> Response:
     """PATCH: what is sent is merged into what is there; a field can never be made absent (section 3.3)."""
-    sent: Body = call.body(fields.PATCH)
+    mended = call.version.since(9, 4, 6)
+    untyped = isinstance(call.payload, dict) and "type" not in call.payload
+    return text_response(patch_one(call, call.body(fields.PATCH_ANY if mended and untyped else fields.PATCH)))
+
+
+def patch_one(call: Call, sent: Body) -> str:
+    """Merge a checked body into a rule; returns its JSON text."""
     checks.check_props(sent, call.version, identified=True)
     with call.kibana.database.transaction():
         stored = find_rule(call, sent)
@@ -85,7 +102,7 @@ def patch(call: Call) -> Response:
         checks.check_prebuilt_patch(before, changes)
         after = shape.merged(before, changes, user=call.user.name, now=call.kibana.clock.iso())
         after = writing.save(call, stored.pk, before, after, skip_equal=False)
-    return text_response(writing.finish(call, stored, before, after, changes.get("enabled")))
+    return writing.finish(call, stored, before, after, changes.get("enabled"))
 
 
 def _for_type(call: Call, before: Body, sent: Body) -> Body:
@@ -96,8 +113,6 @@ def _for_type(call: Call, before: Body, sent: Body) -> Body:
     """
     kind, version = before["type"], call.version
     changes = dict(sent)
-    if "type" not in sent and version.since(9, 4, 6):
-        changes = call.body(fields.PATCH_MEMBERS[kind])
     if version.since(9, 4) and not version.since(9, 4, 6):
         changes.setdefault("max_signals", 100)
     issues: Issues = []
@@ -112,13 +127,17 @@ def _for_type(call: Call, before: Body, sent: Body) -> Body:
 
 def delete(call: Call) -> Response:
     """DELETE by `id` or `rule_id`; answers with the rule as it was. A second call is a 404."""
-    sent = call.query(_QUERY)
+    return text_response(delete_one(call, call.query(_QUERY)))
+
+
+def delete_one(call: Call, sent: dict[str, Any]) -> str:
+    """Delete the rule that `sent` names; returns its JSON text."""
     checks.identification(sent)
     with call.kibana.database.transaction():
         stored = find_rule(call, sent)
         call.kibana.rules.delete(stored.pk)
     call.spend(1)
-    return text_response(text_of(call, stored))
+    return text_of(call, stored)
 
 
 ROUTES = (

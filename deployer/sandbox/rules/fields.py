@@ -334,6 +334,15 @@ IMPORT = discriminated("type", _of_types({**_REQUIRED, **_OPTIONAL, "rule_id": n
 PATCH_MEMBERS = _of_types({**_relaxed(_REQUIRED), **_OPTIONAL, **_identity}, patch=True)
 # The fields of one type alone, for a patch: checked against the type of the rule that exists (facts.md section 3.3).
 PATCH_TYPE = {name: obj({"type": may(one_of(name)), **_relaxed(fields)}) for name, fields in TYPE_FIELDS.items()}
+# From 9.4.6 on a body without `type` reaches the type of the rule that exists, whatever that is.
+PATCH_ANY = obj(
+    {
+        **_relaxed(_REQUIRED),
+        **_OPTIONAL,
+        **_identity,
+        **{name: may(anything) for table in TYPE_FIELDS.values() for name in table},
+    }
+)
 _patch_union = union(*PATCH_MEMBERS.values())
 
 

@@ -14,17 +14,26 @@ from deployer.sandbox.rules.prebuilt import source_of
 from deployer.sandbox.rules.reading import shown
 
 
-def save(call: Call, pk: int, before: Body, after: Body, *, skip_equal: bool) -> Body:
+def save(
+    call: Call,
+    pk: int,
+    before: Body,
+    after: Body,
+    *,
+    skip_equal: bool,
+    connectors: frozenset[str] | set[str] = frozenset(),
+) -> Body:
     """
     Store a changed rule and return it. Call it inside the transaction that has read `before`.
 
     `skip_equal`: from 9.3 on a PUT that changes nothing writes nothing (section 3.6); every other write moves
-    `updated_at`, and bumps the revision where something differs.
+    `updated_at`, and bumps the revision where something differs. `connectors` may lack their secrets: an import has
+    just brought them.
     """
     changed = shape.differs(before, after)
     if skip_equal and not changed:
         return before
-    checks.check_alerting(call, after, "update")
+    checks.check_alerting(call, after, "update", connectors=connectors)
     if before["enabled"] and before["interval"] != after["interval"]:
         breaker.check(call, after, "updated", freed=runs_per_minute(before["interval"]))
     bumped = changed if skip_equal else shape.bumps(before, after)
