@@ -28,8 +28,9 @@ def creation(change: Change, marker: str) -> Body:
 
 def replacement(live: Mapping[str, Any], change: Change, marker: str) -> Body:
     """
-    Return the PUT body of a content change on top of `live`; `enabled` stays as it is live, so that Kibana makes one
-    write and not two (transactions.md K3). The marker is kept where it is, added only where the change says so.
+    Return the PUT body of a content change on top of `live`. `enabled` is left out: Kibana then keeps what it has
+    (facts.md 3.2), so it makes one write and not two (transactions.md K3), and a switch that somebody turned after our
+    read stays turned. The marker is kept where it is, added only where the change says so.
     """
     after = change.after or {}
     body = {key: value for key, value in live.items() if key not in SERVER_OWNED}
@@ -46,15 +47,13 @@ def replacement(live: Mapping[str, Any], change: Change, marker: str) -> Body:
         body["tags"] = _kept_server_tags(body.get("tags") or [], live.get("tags") or [])
         body["tags"] = [*body["tags"], *(tag for tag in owned if tag != marker), *wanted]
     body[IDENTITY] = change.rule_id
-    body["enabled"] = bool(live.get("enabled", False))
+    body.pop("enabled", None)
     return body
 
 
-def restoration(before_image: Mapping[str, Any], live: Mapping[str, Any]) -> Body:
-    """Return the PUT body that brings a rule back to its before-image; `enabled` stays as it is live (a flip follows)."""
-    body = {key: value for key, value in before_image.items() if key not in SERVER_OWNED}
-    body["enabled"] = bool(live.get("enabled", False))
-    return body
+def restoration(before_image: Mapping[str, Any]) -> Body:
+    """Return the PUT body that brings a rule's content back to its before-image; `enabled` stays as it is live."""
+    return {key: value for key, value in before_image.items() if key not in SERVER_OWNED and key != "enabled"}
 
 
 def recreation(before_image: Mapping[str, Any]) -> Body:

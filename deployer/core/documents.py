@@ -18,8 +18,12 @@ from deployer.errors import StateError
 
 def pack(documents: Iterable[Mapping[str, Any]]) -> tuple[str, bytes]:
     """Return the store name and the bytes of a bundle that holds these documents, sorted by digest, each once."""
-    lines = {digest(document): canonical_json(document) for document in documents}
-    text = "".join(f'{{"digest":"{name}","document":{lines[name]}}}\n' for name in sorted(lines))
+    return pack_texts({digest(document): canonical_json(document) for document in documents})
+
+
+def pack_texts(texts: Mapping[str, str]) -> tuple[str, bytes]:
+    """Return the store name and the bytes of a bundle of canonical texts by digest: for who has made them already."""
+    text = "".join(f'{{"digest":"{name}","document":{texts[name]}}}\n' for name in sorted(texts))
     data = text.encode("utf-8", "surrogatepass")
     return f"bundles/{hashlib.sha256(data).hexdigest()}.ndjson", data
 
