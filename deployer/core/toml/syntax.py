@@ -104,7 +104,8 @@ class Section:
 
     table: Table
     start: int  # of the header's line
-    head: Range  # the brackets
+    head: Range  # with its brackets
+    spans: tuple[Range, ...]  # of each part of the name
     body: int  # behind the header's line
     index: int
     pairs: list[Pair] = field(default_factory=list)
@@ -166,7 +167,7 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self.text = text
         self.root = Table(Kind.ROOT, (), (0, 0))
-        self.section = Section(self.root, 0, (0, 0), 0, 0)
+        self.section = Section(self.root, 0, (0, 0), (), 0, 0)
         self.root.section = self.section
         self.sections = [self.section]
 
@@ -233,7 +234,7 @@ class _Scanner:
             self._fail(end, f"expected `{']' * brackets}` at the end of the table name")
         end += brackets
         table = (self._element if brackets == 2 else self._table)(names, spans)
-        self.section = Section(table, start, (pos, end), self._line_end(end), len(self.sections))
+        self.section = Section(table, start, (pos, end), spans, self._line_end(end), len(self.sections))
         self.sections.append(self.section)
         table.section = self.section
         return self.section.body
