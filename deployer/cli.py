@@ -93,6 +93,7 @@ def main_options(
     ] = False,
 ) -> None:
     """Hold the global options."""
+    del version  # its callback has printed it and stopped
     ctx.obj = Globals(project, quiet, verbose)
 
 
@@ -167,7 +168,7 @@ def plan(
 
 
 @app.command(
-    epilog="Examples: deployer apply -e dev --yes; deployer apply plan.json; deployer apply -e prod --expect 7f3c91d2e0b4"
+    epilog="Examples: deployer apply -e dev --yes; deployer apply plan.json; deployer apply -e prod --expect DIGEST"
 )
 def apply(
     ctx: typer.Context,
@@ -313,7 +314,9 @@ def _workspace(ctx: Any, as_json: bool) -> Workspace:
 
 
 def main() -> None:
-    """Run the program. A bug is one sentence without `--verbose`: a traceback helps nobody at 3 a.m., and may hold keys."""
+    """
+    Run the program. A bug is one sentence without `--verbose`: a traceback helps nobody at 3 a.m., and may hold keys.
+    """
     try:
         app()
     except BrokenPipeError:

@@ -44,7 +44,8 @@ def start(data: Path, stack: str | None, lists: Path | None = None) -> Embedded:
     """
     Start the sandbox on a free loopback port, with its state in `data`.
 
-    `stack` is the version it plays, None for its default; `lists` a folder of exception lists that exist at first. Raises UnreachableError if it does not come up.
+    `stack` is the version it plays, None for its default; `lists` a folder of exception lists that exist at first.
+    Raises UnreachableError if it does not come up.
     """
     data.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = [

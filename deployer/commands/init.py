@@ -18,7 +18,9 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 def init(console: Console, folder: Path, name: str | None) -> int:
-    """Write the files of a new project. Returns 0. Raises UsageError for a bad name, DeployerError if it cannot write."""
+    """
+    Write the files of a new project. Returns 0. Raises UsageError for a bad name, DeployerError if it cannot write.
+    """
     root = folder.resolve()
     project = name or re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-")[:40]
     if not _NAME.fullmatch(project):

@@ -26,6 +26,7 @@ from deployer.core.record import Provenance, Record
 from deployer.core.references import Space, any_needs
 from deployer.core.stack import OLDEST, older
 from deployer.errors import DeployerError
+from deployer.queries.esql_source import rewrite_sources
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
         stack=status.version,
     )
     provenance = provenance_of(workspace, stack=status.version)
-    plan = make_plan(situation, wishes, _run(workspace, environment.connection.url, provenance, reason))
+    plan = make_plan(situation, wishes, _run(workspace, provenance, reason))
     notes = replace(
         plan.notes,
         lines=(*_head_lines(target, record), *plan.notes.lines),
@@ -139,7 +140,7 @@ def _desired(target: ReadTarget, tree: RuleTree, stack: str) -> Desired:
         lists=target.kibana.exception_lists() if lists else None,
         names=target.environment.connectors,
     )
-    desired = rendered(chosen, target.environment, space, tree.locate)
+    desired = rendered(chosen, target.environment, space, tree.locate, rewrite_sources)
     problems = (*selection.problems, *desired.problems, *tree.problems)
     return replace(desired, gone=selection.gone, problems=problems)
 
@@ -148,7 +149,7 @@ def _server_time(status: ServerStatus, workspace: Workspace) -> datetime:
     return status.date or workspace.clock.now()
 
 
-def _run(workspace: Workspace, url: str, provenance: Provenance, reason: str) -> Run:
+def _run(workspace: Workspace, provenance: Provenance, reason: str) -> Run:
     surroundings = workspace.surroundings
     return Run(
         branch=provenance.branch,
@@ -163,8 +164,7 @@ def _head_lines(target: ReadTarget, record: Record | None) -> tuple[str, ...]:
     if record is not None:
         by = f", by {record.provenance.actor}" if record.provenance.actor else ""
         why = f" ({record.reason})" if record.reason else ""
-        return (
-            f"since       deployment #{record.number}, {record.time[:16].replace('T', ' ')} UTC, {record.event}{by}{why}",
-        )
+        time = record.time[:16].replace("T", " ")
+        return (f"since       deployment #{record.number}, {time} UTC, {record.event}{by}{why}",)
     where = target.ledger.location
     return (f"first run   no deployment is recorded in {where}; nothing is disabled or deleted without a record",)

@@ -12,12 +12,14 @@ from deployer.core.desired import Desired, DesiredRule, rendered, selected
 from deployer.core.environment import Environment
 from deployer.core.references import Space
 from deployer.errors import DeployerError, UsageError
+from deployer.queries.esql_source import rewrite_sources
 from deployer.render.rule_text import rule_text
 
 
 def render(workspace: Workspace, env: tuple[str, ...], rule: str | None, *, ndjson: bool, resolve: bool) -> int:
     """
-    Show one rule, or every payload as NDJSON. Without `resolve` nothing is sent anywhere: connectors and exception lists
+    Show one rule, or every payload as NDJSON. Without `resolve` nothing is sent anywhere: connectors and exception
+    lists
     keep the names that the files give them. Returns 0.
     """
     if rule is None and not ndjson and not workspace.console.json:
@@ -35,14 +37,14 @@ def render(workspace: Workspace, env: tuple[str, ...], rule: str | None, *, ndjs
 
 def _as_named(environment: Environment, tree: RuleTree) -> Desired:
     chosen, _ = selected(tree.files, environment, stack="")
-    return rendered(chosen, environment, Space(names=environment.connectors), tree.locate)
+    return rendered(chosen, environment, Space(names=environment.connectors), tree.locate, rewrite_sources)
 
 
 def _resolved(workspace: Workspace, environment: Environment, tree: RuleTree) -> Desired:
     chosen, _ = selected(tree.files, environment, stack="")
     with to_read(workspace, environment) as target:
         space = Space(target.kibana.connectors(), target.kibana.exception_lists(), environment.connectors)
-    return rendered(chosen, environment, space, tree.locate)
+    return rendered(chosen, environment, space, tree.locate, rewrite_sources)
 
 
 def _chosen(desired: Desired, wanted: str | None, environment: Environment) -> list[DesiredRule]:

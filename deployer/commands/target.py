@@ -50,7 +50,8 @@ def to_read(workspace: Workspace, environment: Environment) -> Iterator[ReadTarg
     """
     Open one target for the time of a `with` block, to plan for it.
 
-    Hosts are checked before a secret is read, the store before Kibana is asked. Raises RefusedError (host), SecretError,
+    Hosts are checked before a secret is read, the store before Kibana is asked. Raises RefusedError (host),
+    SecretError,
     StateError.
     """
     with ExitStack() as stack:

@@ -71,7 +71,7 @@ def compare(
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     edits: list[Edit] = []
-    for name in _names(desired, live, baseline):
+    for name in _names(desired, baseline):
         sides = _sides(name, desired, live, baseline)
         ruling = _ruled(sides, policy, take)
         if ruling.kind in ("write", "back"):
@@ -104,7 +104,7 @@ def recreated(
     """
     new_type = str(desired.payload["type"])
     result = {name: value for name, value in desired.payload.items() if name != IDENTITY}
-    for name in _names(desired, live, baseline):
+    for name in _names(desired, baseline):
         ownership = policy.of(name)
         sides = _sides(name, desired, live, baseline, rule_type=new_type)
         ruling = rule(sides, ownership)
@@ -137,7 +137,7 @@ def _ruled(sides: Sides, policy: OwnershipPolicy, take: Take | None) -> Ruling:
     return ruling
 
 
-def _names(desired: DesiredRule, live: LiveRule, baseline: Baseline | None) -> list[str]:
+def _names(desired: DesiredRule, baseline: Baseline | None) -> list[str]:
     """Return the fields that any side has, in the table's order, then those that the table does not know."""
     authored = baseline.authored if baseline else {}
     unknown = sorted((desired.payload.keys() | authored.keys()) - FIELDS.keys() - {IDENTITY})

@@ -15,12 +15,11 @@ from typing import Any
 from deployer.core.canonical import digest
 from deployer.core.environment import Environment
 from deployer.core.normalise import canonical
-from deployer.core.overlay import apply_overrides, unmatched_overrides
+from deployer.core.overlay import RewriteSources, apply_overrides, unmatched_overrides
 from deployer.core.references import Space, resolve
 from deployer.core.rule_file import DEPRECATED, Locate, RuleFile, unresolved
 from deployer.core.stack import older
 from deployer.errors import Problem, Severity
-from deployer.queries.esql_source import rewrite_sources
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,9 @@ def _too_new(file: RuleFile, environment: Environment, stack: str, problems: lis
     return None
 
 
-def rendered(files: Iterable[RuleFile], environment: Environment, space: Space, locate: Locate) -> Desired:
+def rendered(
+    files: Iterable[RuleFile], environment: Environment, space: Space, locate: Locate, rewrite_sources: RewriteSources
+) -> Desired:
     """Return each of the files as this target should have it, with a Problem for all that cannot be resolved."""
     rules: dict[str, DesiredRule] = {}
     problems: list[Problem] = []
@@ -113,6 +114,7 @@ def rendered(files: Iterable[RuleFile], environment: Environment, space: Space, 
         if environment.overrides:
             overlaid = apply_overrides(file.payload, file, environment.overrides, rewrite_sources)
             payload, origins = overlaid.payload, dict(overlaid.origins)
+            problems.extend(overlaid.problems)
         resolved, found = resolve(payload, space, file.path, locate)
         problems.extend(found)
         rules[file.rule_id] = DesiredRule(file, resolved, origins)

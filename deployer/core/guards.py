@@ -1,7 +1,8 @@
 """
 Safety checks: policy x plan -> verdicts. Each guard is a function of values and refuses with numbers.
 
-Overriding names numbers: `--allow disable=12` passes only a plan that disables exactly twelve rules, so that a plan that
+Overriding names numbers: `--allow disable=12` passes only a plan that disables exactly twelve rules, so that a plan
+that
 grew since somebody looked at it is refused.
 """
 

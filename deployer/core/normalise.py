@@ -105,7 +105,9 @@ def _technique(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_slash(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """ATT&CK pages are one page with and without the final slash; detection-rules writes it (detection-rules.md 4.1)."""
+    """
+    ATT&CK pages are one page with and without the final slash; detection-rules writes it (detection-rules.md 4.1).
+    """
     reference = entry.get("reference")
     if isinstance(reference, str) and reference and not reference.endswith("/"):
         return {**entry, "reference": reference + "/"}

@@ -50,7 +50,7 @@ class Ruling:
 
 def rule(sides: Sides, ownership: Ownership) -> Ruling:
     """Return what happens to one field."""
-    if not sides.opinion or ownership == "live" or ownership == "once":
+    if not sides.opinion or ownership in ("live", "once"):
         return Ruling("unchanged")
     if ownership == "merge":
         return _merged(sides)
@@ -78,7 +78,7 @@ def _merged(sides: Sides) -> Ruling:
     desired, live, authored = (_items(sides, side) for side in (sides.desired, sides.live, sides.authored))
     if desired is None or live is None or authored is None:  # not a list: cannot be merged, so nobody loses
         return rule(sides, "shared")
-    keys_desired = {key: item for key, item in desired}
+    keys_desired = dict(desired)
     keys_authored = {key for key, _ in authored} if sides.recorded else set()
     kept = [item for key, item in live if key not in keys_desired and key not in keys_authored]
     wanted = {

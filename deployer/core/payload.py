@@ -2,7 +2,8 @@
 From the `[rule]` table of a TOML file to the payload that Kibana's API takes.
 
 The steps are those of elastic/detection-rules (detection-rules.md section 4.1: 2, 3, 5, 8, 10 and the slash of 1), so
-that a team which switches tools sees no difference. Different on purpose: the bodies of actions keep their newlines, the
+that a team which switches tools sees no difference. Different on purpose: the bodies of actions keep their newlines,
+the
 Setup section moves to `setup` verbatim and always leaves the note, nothing is generated, nothing else is rewritten.
 """
 

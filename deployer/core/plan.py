@@ -37,8 +37,9 @@ class Entry:
     """
     What the record will say of a rule once the plan is committed; id, revision and `written` come from the read-back.
 
-    `enabled` is the state that we last decided on (created, flipped, adopted), so that an analyst's switch stays visible
-    as one; None takes it from the read-back. `retired` is set when this plan (or an earlier one) switched the rule off
+    `enabled` is the state that we last decided on (created, flipped, adopted), so that an analyst's switch stays
+    visible as one; None takes it from the read-back.
+    `retired` is set when this plan (or an earlier one) switched the rule off
     because git no longer has it.
     """
 
@@ -125,7 +126,7 @@ class Plan:
     event: str = "deploy"
     reason: str = ""
     notes: Notes = Notes()
-    provenance: Provenance = Provenance()
+    provenance: Provenance = field(default_factory=Provenance)
     made_at: str = ""
 
     @cached_property

@@ -73,7 +73,9 @@ def suspects(desired: Desired, live: SpaceRead, record: Record | None) -> frozen
 
 
 def make_plan(situation: Situation, wishes: Wishes, run: Run) -> Plan:
-    """Return the plan for one target; what it refuses stands in its notes, so that it can be shown before it refuses."""
+    """
+    Return the plan for one target; what it refuses stands in its notes, so that it can be shown before it refuses.
+    """
     work = _Work(situation, wishes)
     for rule_id in sorted(situation.desired.rules):
         if work.wanted(rule_id):
@@ -199,23 +201,16 @@ def _update(work: _Work, rule: DesiredRule, live: LiveRule, recorded: RuleRecord
         return
     work.edits.extend(compared.edits)
     if compared.conflicts:
-        _conflict(work, rule, live)
+        _conflict(work, live)
         return
     if recorded is not None and not marked:
         work.unmarked.append(live.rule_id)
-    _write(work, rule, live, recorded, compared, adopting=adopting, marked=marked)
+    _write(work, rule, live, recorded, compared)
 
 
-def _write(
-    work: _Work,
-    rule: DesiredRule,
-    live: LiveRule,
-    recorded: RuleRecord | None,
-    compared: Compared,
-    *,
-    adopting: bool,
-    marked: bool,
-) -> None:
+def _write(work: _Work, rule: DesiredRule, live: LiveRule, recorded: RuleRecord | None, compared: Compared) -> None:
+    marked = work.situation.marker in live.markers
+    adopting = not marked and recorded is None
     entry = _entry(rule, enabled=_decided(compared, live, recorded))
     before, after = dict(compared.before), dict(compared.after)
     if recorded is not None and recorded.retired is not None:
@@ -292,7 +287,7 @@ def _unmanaged(work: _Work, live: LiveRule, compared: Compared) -> None:
     _block(work, live, "unmanaged", f"exists in Kibana without our marker and differs in {names}", remedy)
 
 
-def _conflict(work: _Work, rule: DesiredRule, live: LiveRule) -> None:
+def _conflict(work: _Work, live: LiveRule) -> None:
     names = ", ".join(edit.field for edit in work.edits if edit.rule_id == live.rule_id and edit.kind == "conflict")
     if work.environment.ownership.conflict == "skip":
         work.left_out.append(live.rule_id)

@@ -19,7 +19,9 @@ VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A rule that git no longer has: when we switched it off (ISO time, Kibana's clock), and whether it was on before."""
+    """
+    A rule that git no longer has: when we switched it off (ISO time, Kibana's clock), and whether it was on before.
+    """
 
     since: str
     enabled: bool
@@ -74,7 +76,7 @@ class Record:
     time: str
     plan: str
     previous: int | None
-    provenance: Provenance = Provenance()
+    provenance: Provenance = field(default_factory=Provenance)
     allowed: Mapping[str, int] = field(default_factory=dict)
     reason: str = ""
     changed: Mapping[str, str] = field(default_factory=dict)  # rule_id -> action, of this deployment alone

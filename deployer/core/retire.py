@@ -18,7 +18,9 @@ from deployer.core.record import Retired, RuleRecord
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """What happens to one rule that is gone from git; `entry` None takes it out of the record, `keep` leaves it as is."""
+    """
+    What happens to one rule that is gone from git; `entry` None takes it out of the record, `keep` leaves it as is.
+    """
 
     change: Change | None = None
     entry: Entry | None = None
@@ -36,7 +38,7 @@ def retire(
     if policy.removed == "keep":
         return Retirement(keep=True)
     if recorded.retired is not None:
-        return _already_retired(rule_id, live, recorded, recorded.retired, policy, now)
+        return _already_retired(rule_id, live, recorded.retired, policy, now)
     retired = Retired(_iso(now), live.enabled)
     entry = _entry(recorded, retired)
     if not live.enabled:
@@ -46,7 +48,7 @@ def retire(
 
 
 def _already_retired(
-    rule_id: str, live: LiveRule, recorded: RuleRecord, retired: Retired, policy: OwnershipPolicy, now: datetime
+    rule_id: str, live: LiveRule, retired: Retired, policy: OwnershipPolicy, now: datetime
 ) -> Retirement:
     if live.enabled:
         edit = Edit(rule_id, "enabled", "conflict", authored=False, live=True, desired=False, by=live.by, at=live.at)

@@ -101,8 +101,9 @@ def _model(rule_type: str) -> type[BaseModel]:
         if row.exists_for(rule_type)
     }
     fields[IDENTITY] = (kinds[IDENTITY], ...)
-    safe = {f"f_{name}": (kind, _aliased(name, default)) for name, (kind, default) in fields.items()}
-    return create_model(f"{rule_type}_rule", __config__=ConfigDict(extra="forbid"), **safe)
+    safe: dict[str, Any] = {f"f_{name}": (kind, _aliased(name, default)) for name, (kind, default) in fields.items()}
+    made: type[BaseModel] = create_model(f"{rule_type}_rule", __config__=ConfigDict(extra="forbid"), **safe)
+    return made
 
 
 def _aliased(name: str, default: Any) -> Any:
@@ -130,15 +131,20 @@ def _kinds(rule_type: str) -> dict[str, Any]:
     def table(title: str, /, *, extra: ConfigDict = closed, **fields: Any) -> Any:
         return create_model(f"_{title}", __config__=extra, **fields)
 
-    optional = lambda kind: (kind | None, None)  # noqa: E731 - local shorthand for the tables below
-    reference = {"id": (filled, ...), "name": (filled, ...), "reference": (text, ...)}
+    def optional(kind: Any) -> Any:
+        return (kind | None, None)
+
+    def listed(kind: Any) -> Any:
+        return list[kind]
+
+    reference: dict[str, Any] = {"id": (filled, ...), "name": (filled, ...), "reference": (text, ...)}
     subtechnique = table("subtechnique", **reference)
-    technique = table("technique", **reference, subtechnique=optional(list[subtechnique]))
+    technique = table("technique", **reference, subtechnique=optional(listed(subtechnique)))
     threat = table(
         "threat",
         framework=(filled, ...),
         tactic=(table("tactic", **reference), ...),
-        technique=optional(list[technique]),
+        technique=optional(listed(technique)),
     )
     span = table("span", value=(positive, ...), unit=(Literal["s", "m", "h"], ...))
     suppression: Any = table(
@@ -154,12 +160,12 @@ def _kinds(rule_type: str) -> dict[str, Any]:
         "threshold",
         field=(text | Annotated[texts, Field(max_length=5)], ...),
         value=(positive, ...),
-        cardinality=optional(list[cardinality]),
+        cardinality=optional(listed(cardinality)),
     )
     entry = table(
         "entry", field=(filled, ...), type=(Literal["mapping"], ...), value=(filled, ...), negate=optional(bool)
     )
-    mapping = table("mapping", entries=(Annotated[list[entry], Field(min_length=1)], ...))
+    mapping = table("mapping", entries=(Annotated[listed(entry), Field(min_length=1)], ...))
     risk = table(
         "risk", field=(text, ...), operator=(Literal["equals"], ...), value=(text, ...), risk_score=optional(percent)
     )
@@ -202,14 +208,14 @@ def _kinds(rule_type: str) -> dict[str, Any]:
         "author": texts,
         "license": text,
         "false_positives": texts,
-        "threat": list[threat],
+        "threat": listed(threat),
         "timeline_id": filled,
         "timeline_title": filled,
         "investigation_fields": table("investigation", field_names=(texts, ...)),
         "version": positive,
         "meta": free,
-        "related_integrations": list[integration],
-        "required_fields": list[needed],
+        "related_integrations": listed(integration),
+        "required_fields": listed(needed),
         "type": Literal[RULE_TYPES],
         "language": Literal[_LANGUAGES.get(rule_type, ("kuery", "lucene"))],
         "query": text,
@@ -226,7 +232,7 @@ def _kinds(rule_type: str) -> dict[str, Any]:
         "threat_query": text,
         "threat_language": Literal["kuery", "lucene"],
         "threat_filters": list[Any],
-        "threat_mapping": Annotated[list[mapping], Field(min_length=1)],
+        "threat_mapping": Annotated[listed(mapping), Field(min_length=1)],
         "threat_indicator_path": filled,
         "threshold": threshold,
         "anomaly_threshold": Annotated[int, Field(ge=0)],
@@ -234,7 +240,7 @@ def _kinds(rule_type: str) -> dict[str, Any]:
         "concurrent_searches": positive,
         "items_per_search": positive,
         "alert_suppression": suppression,
-        "exceptions_list": list[linked | filled],
+        "exceptions_list": listed(linked | filled),
         "interval": duration,
         "from": filled,
         "to": filled,
@@ -243,13 +249,13 @@ def _kinds(rule_type: str) -> dict[str, Any]:
         "timestamp_override_fallback_disabled": bool,
         "enabled": bool,
         "severity": severity,
-        "severity_mapping": list[severe],
+        "severity_mapping": listed(severe),
         "risk_score": percent,
-        "risk_score_mapping": list[risk],
+        "risk_score_mapping": listed(risk),
         "rule_name_override": text,
         "building_block_type": text,
-        "actions": list[action],
-        "response_actions": list[response],
+        "actions": listed(action),
+        "response_actions": listed(response),
         "throttle": text,
         "namespace": text,
     }

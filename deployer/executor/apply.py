@@ -1,7 +1,8 @@
 """
 The stages of one apply, as a list to read: lock, read, stale check, snapshot, write, verify, commit, clean up.
 
-Whatever goes wrong between the first write and the commit ends in an undo, and the undo in exactly one of: everything as
+Whatever goes wrong between the first write and the commit ends in an undo, and the undo in exactly one of: everything
+as
 it was (exit 5), or something for a person, with the lock left in `needs_recovery` (exit 6).
 """
 
@@ -88,9 +89,8 @@ def refuse_stale(plan: Plan, live: Mapping[str, Body]) -> None:
         else:
             moved = change.differs_from_before(body)
             if moved and change.differs_from_after(body):
-                found.append(
-                    f'"{name}": {", ".join(moved)} edited by {body.get("updated_by")}, {str(body.get("updated_at"))[:19]}'
-                )
+                when = str(body.get("updated_at"))[:19]
+                found.append(f'"{name}": {", ".join(moved)} edited by {body.get("updated_by")}, {when}')
     if found:
         more = f" (and {len(found) - 5} more)" if len(found) > 5 else ""
         raise RefusedError(f"the plan is stale: {'; '.join(found[:5])}{more}", Refusal.STALE, hint="plan again")
@@ -201,7 +201,9 @@ def _finished(tx: Transaction, record: Record) -> Applied:
 
 
 def _event(tx: Transaction, kind: str, reason: str, **facts: object) -> int:
-    """Append to the environment's log; the record is what counts, so a store that is down now does not undo a commit."""
+    """
+    Append to the environment's log; the record is what counts, so a store that is down now does not undo a commit.
+    """
     provenance = tx.run.provenance
     body = {
         "event": kind,

@@ -1,7 +1,8 @@
 """
 The write-ahead journal of one apply: what was about to be sent, before it was sent (transactions.md 5.3).
 
-One object per batch of intents, one durable write before the batch's first send; the outcomes of a batch ride along with
+One object per batch of intents, one durable write before the batch's first send; the outcomes of a batch ride along
+with
 the next object. Recovery needs only the intents: every operation is resolved by reading.
 """
 
@@ -36,7 +37,10 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A journal as recovery reads it: the plan's text, the intents in order, the last state, the time of the last word."""
+    """
+    A journal as recovery reads it: the plan's text, the intents in order, the last state, the time of the last
+    word.
+    """
 
     plan: str
     snapshot: str

@@ -109,7 +109,7 @@ class Lease:
 
     def _locked(self, lock: Lock) -> RefusedError:
         return RefusedError(
-            f"{self._ledger.target.name} is locked by {lock.holder} until {lock.expires_at[11:19]} UTC, renewed while it works",
+            f"{self._ledger.target.name} is locked by {lock.holder} until {lock.expires_at[11:19]} UTC",
             Refusal.LOCKED,
             hint="wait for it with --wait 5m",
         )

@@ -1,7 +1,8 @@
 """
 The stages that write, in the order of transactions.md 5.2: what can be taken back comes first.
 
-create disabled -> update content -> recreate -> flips; deletes come after the commit, because nothing brings an id back.
+create disabled -> update content -> recreate -> flips; deletes come after the commit, because nothing brings an id
+back.
 Each stage turns changes into steps right before they are sent, and is safe to run again: a rule that already has what
 the plan wants is read back and left.
 """
@@ -18,6 +19,7 @@ from deployer.core.ports import Body
 from deployer.errors import RemoteError, UnknownOutcomeError
 from deployer.executor.transaction import ConflictError, Step, Transaction
 
+_FEW: Final = 2
 FLIP_BATCH: Final = 100  # ids in one bulk action, the limit of every stack before 9.5 (facts.md 4.1)
 
 Prepare = Callable[[Transaction, Sequence[Change]], list[Step]]
@@ -223,11 +225,11 @@ def _read(tx: Transaction, changes: Sequence[Change]) -> dict[str, Body]:
 
 
 def read_rules(tx: Transaction, rule_ids: Sequence[str]) -> dict[str, Body]:
-    """Read rules by id; one look-up each where there are few, because a search may be a second behind (facts.md 5.1)."""
-    if len(rule_ids) <= 2:
-        found = [tx.live(rule_id) for rule_id in rule_ids]
-    else:
-        found = list(tx.run.writer.rules(rule_ids))
+    """
+    Read rules by id; one look-up each where there are few, because a search may be a second behind (facts.md 5.1).
+    """
+    few = len(rule_ids) <= _FEW
+    found = [tx.live(rule_id) for rule_id in rule_ids] if few else list(tx.run.writer.rules(rule_ids))
     return {str(body["rule_id"]): body for body in found if body is not None}
 
 

@@ -133,9 +133,8 @@ class Transaction:
         first step is sent; batches are drawn lazily, so their reads happen right before their writes.
         """
         unknown: list[Step] = []
-        count = 0
-        for step, result in self.run.many(self._send, self._intended(batches), stop=self._must_stop):
-            count += 1
+        sent = self.run.many(self._send, self._intended(batches), stop=self._must_stop)
+        for count, (step, result) in enumerate(sent, 1):
             if isinstance(result, UnknownOutcomeError):
                 self.risk()
                 unknown.append(step)

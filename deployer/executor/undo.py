@@ -1,7 +1,8 @@
 """
 Back to the before-images, only where live is still ours (transactions.md 5.6).
 
-Idempotent, because every step reads first: a rule that equals its before-image is done, one that equals an image of ours
+Idempotent, because every step reads first: a rule that equals its before-image is done, one that equals an image of
+ours
 is taken back, anything else was edited by somebody meanwhile and is kept and named. So an undo may be interrupted and
 run again, by the same process or by `recover`.
 """
@@ -86,12 +87,12 @@ def _restore(tx: Transaction, rule_id: str, live: Body, before: Body, *, force: 
         if live.get("type") != before.get("type"):
             tx.run.writer.delete(rule_id)
             return _bring_back(tx, rule_id, before)
-        live = _put_back(tx, live, before)
+        live = _put_back(tx, before)
     return _flip_back(tx, rule_id, live, before, force=force)
 
 
-def _put_back(tx: Transaction, live: Body, before: Body) -> Body:
-    body = compose.restoration(before, live)
+def _put_back(tx: Transaction, before: Body) -> Body:
+    body = compose.restoration(before)
     try:
         return tx.run.writer.replace(body)
     except UnknownOutcomeError:

@@ -14,13 +14,12 @@ def applied_text(plan: Plan, applied: Applied, seconds: float, style: Style) -> 
         return f"Nothing to do in {target}.\n"
     if not plan.changes:
         return f"Nothing to do in {target}; the record now names what git has (deployment #{record.number}).\n"
+    time = record.time[:16].replace("T", " ")
     done = style.green(f"{plural(applied.written, 'write')}, read back, committed")
     lines = [
         f"  {target}   {done}   {seconds:.1f} s",
         "",
-        style.bold(
-            f"Applied. Deployment #{record.number}, {record.time[:16].replace('T', ' ')} UTC, {plural(len(plan.changes), 'change')}."
-        ),
+        style.bold(f"Applied. Deployment #{record.number}, {time} UTC, {plural(len(plan.changes), 'change')}."),
     ]
     if applied.pending:
         lines.append(f"  {plural(len(applied.pending), 'delete')} left for the next apply")

@@ -14,7 +14,7 @@ from deployer.core.change import Action, Change
 from deployer.core.fields import ABSENT
 from deployer.core.guards import COUNTED, Verdict
 from deployer.core.plan import Edit, Plan
-from deployer.core.review import Group, review
+from deployer.core.review import GROUP_FROM, Group, review
 from deployer.errors import Severity
 from deployer.render.field_text import field_lines, short_value
 from deployer.render.style import Style, cut, line, plural
@@ -113,7 +113,8 @@ def _groups(plan: Plan, groups: Sequence[Group], style: Style, *, verbose: bool)
         hidden = len(group.changes) - len(shown)
         if hidden:
             what = f"{group.example.category} " if group.example.action is Action.UPDATE else ""
-            yield f"{_INDENT}… and {hidden:,} more {what}{group.example.action.value}s like this one (--verbose lists them)\n"
+            more = f"… and {hidden:,} more {what}{group.example.action.value}s like this one"
+            yield f"{_INDENT}{more} (--verbose lists them)\n"
 
 
 def _change(plan: Plan, change: Change, style: Style, *, verbose: bool) -> Iterator[str]:
@@ -205,9 +206,16 @@ def _unmarked(plan: Plan) -> Iterator[str]:
 
 
 def _warnings(plan: Plan, style: Style) -> Iterator[str]:
+    """Yield the warnings; of many alike only the first, because 100 equal ones hide the one that is not."""
+    alike: dict[str, list[str]] = {}
     for problem in plan.notes.warnings:
         if problem.severity is Severity.WARNING:
-            yield cut(f"    {line(str(problem))}", style.width)
+            alike.setdefault(problem.code, []).append(line(str(problem)))
+    for texts in alike.values():
+        shown = texts if len(texts) < GROUP_FROM else texts[:1]
+        yield from (cut(f"    {text}", style.width) for text in shown)
+        if len(texts) > len(shown):
+            yield f"    … and {len(texts) - len(shown):,} more like this one (deployer validate lists them)"
 
 
 def _guards(plan: Plan, style: Style) -> Iterator[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from deployer.core.canonical import canonical_json
 from deployer.core.fields import ABSENT, RULE_TYPES
 from deployer.core.normalise import canonical, canonical_field, markers, same_field, without_markers
-from hypothesis import given
-from hypothesis import strategies as st
 
 pytestmark = pytest.mark.quick
 
@@ -82,7 +83,9 @@ def test_silence_about_a_field_without_default_opinion_is_kept() -> None:
 
 def test_unknown_fields_survive_and_server_fields_do_not() -> None:
     """A field that the table does not know is kept; what the server owns is dropped."""
-    result = canonical({"type": "query", "rule_id": "r", "future_field": 1, "id": "x", "revision": 3, "updated_at": "t"})
+    result = canonical(
+        {"type": "query", "rule_id": "r", "future_field": 1, "id": "x", "revision": 3, "updated_at": "t"}
+    )
 
     assert result["future_field"] == 1
     assert {"id", "revision", "updated_at"}.isdisjoint(result)
@@ -90,7 +93,10 @@ def test_unknown_fields_survive_and_server_fields_do_not() -> None:
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "field", "uuid", "group_by", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "field", "uuid", "group_by", "x"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
@@ -98,7 +104,8 @@ values = st.recursive(
 @given(
     st.sampled_from(RULE_TYPES),
     st.dictionaries(
-        st.sampled_from(["tags", "threat", "threshold", "actions", "filters", "exceptions_list", "index", "note", "x"]), values
+        st.sampled_from(["tags", "threat", "threshold", "actions", "filters", "exceptions_list", "index", "note", "x"]),
+        values,
     ),
 )
 def test_normalising_is_idempotent(rule_type: str, content: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from deployer.core.payload import payload, split_setup, squeeze, with_placeholders
 
+from deployer.core.payload import payload, split_setup, squeeze, with_placeholders
 from tests.support.shared import needs_shared, rule_pairs, tables
 
 pytestmark = pytest.mark.quick
@@ -57,7 +57,7 @@ MEANT: dict[str, dict[str, Any]] = {
         "note": (
             "## Triage and analysis\n\n### Investigating\n\n"
             '- !{osquery{"ecs_mapping":{"host.os.type":{"value":"windows"}},"label":"Services",'
-            "\"query\":\"SELECT name, path FROM services\\nWHERE name = '{{host.name}}'\"}}\n"
+            '"query":"SELECT name, path FROM services\\nWHERE name = \'{{host.name}}\'"}}\n'
             '- !{investigate{"description":"","label":"Events of the same user","providers":[[{"excluded":false,'
             '"field":"user.name","queryType":"phrase","value":"{{user.name}}","valueType":"string"}]],'
             '"relativeFrom":"now-48h/h","relativeTo":"now"}}\n'
@@ -114,6 +114,10 @@ def test_what_stands_under_query_is_never_rewritten() -> None:
 
 def test_nested_new_terms_become_flat() -> None:
     """The nested table of detection-rules becomes the two fields of the API."""
-    nested = {"field": "new_terms_fields", "value": ["a"], "history_window_start": [{"field": "history_window_start", "value": "now-7d"}]}
+    nested = {
+        "field": "new_terms_fields",
+        "value": ["a"],
+        "history_window_start": [{"field": "history_window_start", "value": "now-7d"}],
+    }
 
     assert payload({"new_terms": nested}) == {"new_terms_fields": ["a"], "history_window_start": "now-7d"}

@@ -1,0 +1,90 @@
+"""A project in a folder of its own, and the program run on it as a process, as a user's CI would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RULE = """[metadata]
+creation_date = "2026/11/24"
+updated_date = "2026/11/24"
+maturity = "production"
+
+[rule]
+author = ["tests"]
+description = "A rule of the tests."
+name = "{name}"
+risk_score = 21
+rule_id = "{rule_id}"
+severity = "low"
+type = "query"
+language = "kuery"
+index = ["logs-*"]
+query = \'\'\'
+{query}
+\'\'\'
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run of the program did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one JSON document of `--json`."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class ProjectFolder:
+    """A project on disk."""
+
+    root: Path
+
+    def write(self, path: str, text: str) -> Path:
+        """Write one file of the project."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        return target
+
+    def rule(self, number: int, query: str = "event.action : *", name: str = "") -> Path:
+        """Write one small rule; its id and name follow from its number."""
+        rule_id = f"00000000-0000-4000-8000-{number:012d}"
+        text = RULE.format(name=name or f"Rule {number}", rule_id=rule_id, query=query)
+        return self.write(f"rules/rule_{number}.toml", text)
+
+    def run(self, *words: str, **environ: str) -> Ran:
+        """Run the program in the project's folder, without a terminal."""
+        hidden = ("CI", "GITHUB_", "GITLAB_", "DEPLOYER_", "NO_COLOR", "FORCE_COLOR")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+        done = subprocess.run(
+            [sys.executable, "-m", "deployer", *words],
+            cwd=self.root,
+            env={**clean, **environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def new_project(root: Path, *, environment: str = '[kibana]\nurl = "sandbox"\n') -> ProjectFolder:
+    """Return a project with one environment `s`, without rules."""
+    project = ProjectFolder(root)
+    project.write("deployer.toml", 'project = "tests"\n')
+    project.write("environments/s.toml", environment)
+    (root / "rules").mkdir(exist_ok=True)
+    return project
