@@ -152,6 +152,7 @@ def _settled(rule: DesiredRule, live: LiveRule, recorded: RuleRecord) -> bool:
     """Say whether nothing can have changed: git asks for what it asked for, and Kibana did not touch the rule."""
     return (
         recorded.retired is None
+        and not recorded.edited
         and live.body.get("updated_at") == recorded.updated_at
         and live.body.get("revision") == recorded.revision
         and live.body.get("id") == recorded.id
@@ -248,7 +249,7 @@ def _recreate_words(live: LiveRule) -> tuple[str, ...]:
 def _baseline(work: _Work, live: LiveRule, recorded: RuleRecord | None) -> Baseline | None:
     if recorded is None or recorded.authored not in work.situation.baseline:
         return None
-    untouched = (live.body.get("id"), live.body.get("revision"), live.at) == (
+    untouched = not recorded.edited and (live.body.get("id"), live.body.get("revision"), live.at) == (
         recorded.id,
         recorded.revision,
         recorded.updated_at,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from deployer.core.canonical import digest
+from deployer.core.canonical import canonical_json, digest
 from deployer.core.change import Action, Change
 from deployer.core.normalise import canonical
 from deployer.core.outcomes import Status
@@ -106,10 +107,21 @@ def _rules(tx: Transaction, head: Record | None, live: Mapping[str, Body], numbe
     bundle = tx.run.ledger.write_bundle([*documents.values(), *written.values()]) if kept else ""
     for rule_id, entry in kept.items():
         if rule_id in bodies:
-            rules[rule_id] = _rule(
+            edited = _edited(documents.get(entry.authored), written[rule_id])
+            made = _rule(
                 entry, bodies[rule_id], digest(written[rule_id]), bundle, _since(entry, rules.get(rule_id), number)
             )
+            rules[rule_id] = replace(made, edited=edited)
     return rules
+
+
+def _edited(authored: Mapping[str, Any] | None, written: Mapping[str, Any]) -> bool:
+    """Say whether what is live differs from what git asked for: an analyst's edit that this apply kept."""
+    if authored is None:
+        return False
+    return any(
+        canonical_json(authored[name]) != canonical_json(written.get(name)) for name in authored if name != "enabled"
+    )
 
 
 def _unwritten(tx: Transaction, entries: Mapping[str, Entry], live: Mapping[str, Body]) -> dict[str, Body]:

@@ -93,6 +93,8 @@ def _updates(change: Change) -> bool:
 
 
 def _flips_to(change: Change, enabled: bool) -> bool:
+    if change.action is Action.RECREATE:  # created disabled, whatever the old one was
+        return enabled and bool((change.after or {}).get("enabled"))
     return change.after is not None and change.flips and bool(change.after.get("enabled")) is enabled
 
 

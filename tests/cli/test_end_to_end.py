@@ -261,7 +261,8 @@ def test_a_duplicate_of_a_managed_rule_is_never_touched(tmp_path: Path) -> None:
     """A copy made in Kibana carries our tag; it is listed, and no plan touches it."""
     from tests.support.sandbox import Sandbox
 
-    with Sandbox.start(tmp_path / "kibana.sqlite3") as kibana:
+    kibana = Sandbox.start(tmp_path / "kibana.sqlite3")
+    try:
         environment = f'[kibana]\nurl = "{kibana.url}"\nusername = "elastic"\npassword = "env:PASSWORD"\n'
         project = new_project(tmp_path, environment=environment)
         path = project.rule(1)
@@ -274,6 +275,8 @@ def test_a_duplicate_of_a_managed_rule_is_never_touched(tmp_path: Path) -> None:
         path.unlink()
 
         document = project.run("plan", "-e", "s", "--json", PASSWORD="changeme").document
+    finally:
+        kibana.stop()
 
     assert actions(document) == {"disable": 1}
     assert document["plans"][0]["notes"]["census"]["copies"] == ["Rule 1 [Duplicate]"]
