@@ -32,7 +32,8 @@ class RuleRecord:
     """
     One rule of a record. `fingerprint`, `authored` and `written` are content addresses (design section 2), `bundle` the
     name of the store's bundle that holds the three documents, `since` the deployment that brought this fingerprint.
-    `edited`: an analyst's edit was live at the commit and was kept, so the rule is compared, and the edit named, every time.
+    `edited`: an analyst's edit was live at the commit and was kept, so the rule is compared
+    and the edit named every time.
     """
 
     name: str
