@@ -3,9 +3,7 @@ ES|QL: the own check, and esql-py on top of it where the extra is installed.
 
 The own check (esql_scanner, esql_commands and what they import) knows the syntax as documented, the commands and, as a
 warning, the functions; it knows no types. With the extra `esql` (Python 3.13 and later) esql-py reads the query too.
-esql-py 0.2.4 refuses syntax that Elasticsearch documents: `LOOKUP JOIN index`, `KEEP a.*, b`, `FROM -index`,
-`FROM <date-{now/d}>`, ENRICH modes, APPEND_SEPARATOR, `LIMIT n BY`, nested comments. Commands with such syntax are
-blanked out before it reads the query; the own check has read them in full.
+It is shown the shape of the query only (esql_shape), because it refuses names and commands that are documented.
 """
 
 from __future__ import annotations
@@ -14,13 +12,9 @@ from collections.abc import Callable
 
 from deployer.queries.esql_commands import Commands
 from deployer.queries.esql_cursor import SYNTAX
-from deployer.queries.esql_scanner import Token, scan
+from deployer.queries.esql_scanner import scan
+from deployer.queries.esql_shape import shape
 from deployer.queries.findings import Checked, Notes, Rejected
-
-_NEUTRAL = "FUSE"  # the shortest command that may stand without arguments
-_READ_BY_LIBRARY = frozenset(
-    {"ROW", "SHOW", "WHERE", "EVAL", "STATS", "INLINE", "INLINESTATS", "SORT", "GROK", "RENAME", "MV_EXPAND"}
-)
 
 
 def check_esql(text: str, *, full: bool = True) -> Checked:
@@ -36,7 +30,7 @@ def check_esql(text: str, *, full: bool = True) -> Checked:
     parse = _esql_py() if full else None
     if parse and not notes.has_errors():
         try:
-            _read_with(parse, _blanked(text, tokens))
+            _read_with(parse, shape(text, tokens))
         except Rejected as why:
             notes.rejected(why)
     return notes.checked("esql-py" if parse else "esql-light")
@@ -73,56 +67,3 @@ def _offset(text: str, line: int, column: int) -> int:
     for _ in range(line - 1):
         start = text.find("\n", start) + 1
     return start + max(0, column - 1)
-
-
-def _blanked(text: str, tokens: list[Token]) -> str:
-    """
-    Return the query as esql-py is to see it: no comments, and commands that it misreads replaced.
-
-    Every character that stays keeps its place, so that positions are those of the query.
-    """
-    signs = [sign if sign in "\r\n" else " " for sign in text]
-    for command in _commands(tokens):
-        replacement = _replacement(command)
-        start = command[0].start
-        signs[start : start + len(replacement)] = replacement
-        for token in command if not replacement else ():
-            signs[token.start : token.end] = text[token.start : token.end]
-    for pipe in _pipes(tokens):
-        signs[pipe.start] = "|"
-    return "".join(signs)
-
-
-def _pipes(tokens: list[Token]) -> list[Token]:
-    """Return the pipes outside brackets."""
-    pipes: list[Token] = []
-    depth = 0
-    for token in tokens:
-        depth += (token.kind in ("(", "[", "{")) - (token.kind in (")", "]", "}"))
-        if token.kind == "|" and depth == 0:
-            pipes.append(token)
-    return pipes
-
-
-def _commands(tokens: list[Token]) -> list[list[Token]]:
-    """Return the tokens of each command, split at the pipes outside brackets; settings are left out."""
-    ends = {pipe.start for pipe in _pipes(tokens)}
-    commands: list[list[Token]] = [[]]
-    for token in tokens:
-        if token.kind == ";":
-            commands[-1].clear()
-        elif token.start in ends and token.kind == "|":
-            commands.append([])
-        elif token.kind != "end":
-            commands[-1].append(token)
-    return commands
-
-
-def _replacement(command: list[Token]) -> str:
-    """Return what esql-py sees in place of a command, "" where it sees the command itself."""
-    word = command[0].word
-    if word in ("FROM", "TS"):
-        return f"{word} a"
-    if word == "PROMQL":
-        return "SHOW INFO"
-    return "" if word in _READ_BY_LIBRARY else _NEUTRAL

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 from deployer.queries.esql_cursor import SYNTAX
-from deployer.queries.esql_expressions import LITERAL_WORDS, Expressions
+from deployer.queries.esql_expressions import Expressions
+from deployer.queries.esql_names import RESERVED
 from deployer.queries.esql_scanner import Token, value_of
 from deployer.queries.findings import Rejected
 
@@ -42,10 +43,11 @@ class Arguments(Expressions):
     def _target(self) -> str:
         """Read `name =` where it is there. Return the name, else ""."""
         start = self.at
-        if self.token.kind != "name" or self.token.word in LITERAL_WORDS:
+        if self.token.kind != "name" or self.token.word in RESERVED:
             return ""
         name = self.column("a column is due")
         if self.take("="):
+            self._must_not_be_reserved(self._tokens[start])
             return name
         self.at = start
         return ""

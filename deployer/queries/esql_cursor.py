@@ -8,10 +8,8 @@ from deployer.queries.spelling import did_you_mean
 
 SYNTAX = "esql-syntax"
 
-OPERATOR_WORDS = frozenset({"AND", "OR", "IN", "LIKE", "RLIKE", "IS", "BY", "AS", "ON", "WITH", "ASC", "DESC"})
-"""Words that cannot be a column without backticks."""
-
-_KEYWORDS = (*sorted(OPERATOR_WORDS), "NOT", "WHERE", "NULLS", "METADATA")
+_OPERATOR_WORDS = frozenset({"AND", "OR", "NOT", "IN", "LIKE", "RLIKE", "IS", "BY", "AS", "ON", "WITH"})
+_KEYWORDS = (*sorted(_OPERATOR_WORDS), "WHERE", "NULLS", "METADATA")
 _CLOSING = frozenset({"|", ")", "]", "}", ","})
 _COMPLETE = frozenset({"name", "string", "number", "parameter", "source", ")", "]", "}", "(", "[", "{", "|"})
 _HINTS = {
@@ -89,7 +87,7 @@ class Cursor:
         return Rejected(token.start, token.end, f"`{shown}` is not expected here; {hint}{near}", SYNTAX)
 
     def _is_incomplete(self, token: Token) -> bool:
-        return token.kind not in _COMPLETE or token.word in OPERATOR_WORDS or token.word == "NOT"
+        return token.kind not in _COMPLETE or token.word in _OPERATOR_WORDS
 
     def _no_token(self, token: Token) -> Rejected:
         """Say what is wrong with text that is no token."""

@@ -8,8 +8,8 @@ and the arguments of functions are not checked: the mapping decides them.
 from __future__ import annotations
 
 from deployer.errors import Severity
-from deployer.queries.esql_cursor import OPERATOR_WORDS, SYNTAX, Cursor
-from deployer.queries.esql_names import FUNCTIONS, MAY_BE_CALLED_WITHOUT_ARGUMENTS, TIME_UNITS
+from deployer.queries.esql_cursor import SYNTAX, Cursor
+from deployer.queries.esql_names import FUNCTIONS, MAY_BE_CALLED_WITHOUT_ARGUMENTS, RESERVED, TIME_UNITS
 from deployer.queries.esql_scanner import Token, value_of
 from deployer.queries.findings import Checked, Notes, Rejected
 from deployer.queries.kql import check_kql
@@ -66,19 +66,29 @@ class Expressions(Cursor):
         return self.following.word in ("IN", "LIKE", "RLIKE")
 
     def _listed(self, operator: Token) -> None:
-        """Read what follows IN, LIKE or RLIKE."""
+        """Read what follows IN, LIKE or RLIKE: a list, or one pattern, or a parameter."""
         opened = self.token
-        if opened.kind != "(":
-            if operator.word == "IN" and opened.kind != "parameter":
-                raise self.unexpected("`IN` needs a list in brackets")
-            if operator.word != "IN" and opened.kind not in ("string", "parameter"):
-                raise self.unexpected(f"`{operator.word}` needs a pattern in double quotes")
+        if opened.kind == "(":
+            self.enter()
             self.at += 1
-            return
-        self.enter()
-        self.at += 1
-        self.items()
-        self.leave(")", opened)
+            if operator.word == "IN":
+                self.items()
+            else:
+                self._patterns(operator)
+            self.leave(")", opened)
+        elif operator.word == "IN":
+            self.expect("parameter", "`IN` needs a list in brackets")
+        else:
+            self._one_pattern(operator)
+
+    def _patterns(self, operator: Token) -> None:
+        self._one_pattern(operator)
+        while self.take(","):
+            self._one_pattern(operator)
+
+    def _one_pattern(self, operator: Token) -> None:
+        if not self.take("string") and not self.take("parameter"):
+            raise self.unexpected(f"`{operator.word}` needs a pattern in double quotes")
 
     # values
 
@@ -123,14 +133,24 @@ class Expressions(Cursor):
 
     def _name(self, token: Token) -> None:
         """Read a column, a call, or `true`, `false`, `null`."""
-        if token.word in OPERATOR_WORDS and not (self._is_call() and token.word in FUNCTIONS):
-            raise self.unexpected("a value is due")
-        if self._is_call():
-            self._call(token)
-        elif token.word in LITERAL_WORDS:
+        if token.word in LITERAL_WORDS:
             self.at += 1
+        elif self._is_call() and (token.word not in RESERVED or token.word in FUNCTIONS):
+            self._call(token)
+        elif token.word in RESERVED:
+            raise self.unexpected("a value is due")
         else:
+            self._must_not_be_reserved(token)
             self.use(self.column("a column is due"))
+
+    def _must_not_be_reserved(self, token: Token) -> None:
+        """Raise Rejected for a path with a reserved word among its parts."""
+        start = token.start
+        for part in self.text_of(token).split("."):
+            if part.upper() in RESERVED:
+                message = f"`{part}` is a word of the language: in the name of a column it is written in backticks"
+                raise Rejected(start, start + len(part), message, SYNTAX)
+            start += len(part) + 1
 
     def column(self, purpose: str) -> str:
         """Read a column's name and return it. Spaces around its dots are allowed."""
@@ -147,14 +167,12 @@ class Expressions(Cursor):
             self._notes.fields.add(column)
 
     def constant(self, purpose: str) -> None:
-        """Read a literal, with a sign before it and casts after it. Raises Rejected with `purpose`."""
+        """Read a literal, perhaps with a sign before it. Raises Rejected with `purpose`."""
         while self.token.kind in ("-", "+"):
             self.at += 1
         if self.token.kind not in ("string", "number", "parameter") and self.token.word not in LITERAL_WORDS:
             raise self.unexpected(purpose)
         self.at += 1
-        while self.take("::"):
-            self.expect("name", "`::` needs a type")
 
     def items(self) -> None:
         """Read expressions separated by commas, at least one."""

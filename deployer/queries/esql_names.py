@@ -23,6 +23,17 @@ COMMANDS = frozenset(
 
 SECOND_WORDS = {"LOOKUP": "JOIN", "INLINE": "STATS"}
 
+RESERVED = frozenset(
+    {
+        *("AND", "ASC", "BY", "DESC", "FALSE", "FIRST", "IN", "IS", "LAST", "LIKE", "NOT", "NULL", "NULLS", "ON", "OR"),
+        *("RLIKE", "TRUE", "WHERE", "WITH"),
+    }
+)
+"""
+Words that are no part of a column in an expression unless they are in backticks, as in `system.network.in.bytes`.
+Not in the reference; found by asking a parser of the language, word by word.
+"""
+
 TIME_UNITS = frozenset(
     {
         *("ms", "millisecond", "milliseconds", "s", "sec", "second", "seconds", "m", "min", "minute", "minutes"),

@@ -97,6 +97,8 @@ def _read_with(parse: Callable[[str], object], text: str) -> None:
         place = re.search(r"position (\d+)", message)
         start = int(place[1]) if place else len(text.rstrip()) - 1
         raise Rejected(start, start + 1, f"luqum cannot read this: {message}", _SYNTAX) from error
+    except ArithmeticError:
+        return  # luqum takes the dot of `a~.` for a number and fails on it; that is no opinion about the query
     except RecursionError as error:
         raise Rejected(0, 1, "the query nests too deep for luqum; split it", _SYNTAX) from error
 

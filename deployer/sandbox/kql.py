@@ -245,8 +245,11 @@ def _name(value: _Value) -> Condition:
 
 def _param(path: str, value: _Value) -> Condition:
     pattern = value.pattern
-    source = re.escape(value.plain) if pattern is None else pattern.pattern
-    return Condition("matches(body, ?, ?)", (_snake(path), source))
+    if pattern is not None:
+        return Condition("matches(body, ?, ?)", (_snake(path), pattern.pattern))
+    # Looking for the value's own text first spares parsing most rules.
+    text = to_json(value.plain)[1:-1]
+    return Condition("(instr(body, ?) AND matches(body, ?, ?))", (text, _snake(path), re.escape(value.plain)))
 
 
 def _snake(path: str) -> str:

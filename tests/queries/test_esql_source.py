@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import tomli
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deployer.queries import check
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.quick
 SOURCE_CASES = tomli.loads((CASES / "esql_sources.toml").read_text("utf-8"))["case"]
 DEFAULT = {"logs-*": "us:logs-*", "winlogbeat-*": "us:winlogbeat-*"}
 
+unhurried = settings(deadline=None)  # the machine may be busy
 names = st.from_regex(r"\A[a-z.][a-z0-9._*-]{0,12}\Z")
 pieces = st.sampled_from(
     [
@@ -55,6 +56,7 @@ def test_sources_of_real_rules_are_rewritten_and_nothing_else(date: str) -> None
     assert found == len(queries)
 
 
+@unhurried
 @given(st.lists(names, min_size=1, max_size=5), names, names)
 def test_rewriting_replaces_each_equal_name(patterns: list[str], old: str, new: str) -> None:
     """For any list of names the result has the new name where the old one was, and the others as they were."""
@@ -65,6 +67,7 @@ def test_rewriting_replaces_each_equal_name(patterns: list[str], old: str, new: 
     assert rewritten.endswith(f' METADATA _id | WHERE a == "{old}"')
 
 
+@unhurried
 @given(st.lists(pieces, max_size=30).map("".join) | st.text(max_size=60))
 def test_no_text_raises_and_an_empty_mapping_changes_nothing(text: str) -> None:
     """Any text has sources and can be rewritten; without a mapping, or onto itself, not a byte changes."""
@@ -73,6 +76,7 @@ def test_no_text_raises_and_an_empty_mapping_changes_nothing(text: str) -> None:
     assert rewrite_sources(text, {pattern: pattern for pattern in patterns}) == text
 
 
+@unhurried
 @given(st.lists(pieces, max_size=30).map("".join))
 def test_rewriting_is_exact_for_any_text(text: str) -> None:
     """Whatever stands in the text, afterwards exactly the mapped patterns are others."""
@@ -81,6 +85,7 @@ def test_rewriting_is_exact_for_any_text(text: str) -> None:
     assert sources(rewritten) == tuple(mapping.get(pattern, pattern) for pattern in sources(text))
 
 
+@unhurried
 @given(st.text(min_size=1).filter(lambda name: "," not in name and name == name.strip()))
 def test_any_new_name_is_read_back(name: str) -> None:
     """Whatever the new name has in it, it is quoted so that the query reads it as that name."""

@@ -10,6 +10,7 @@ import pytest
 
 from deployer.queries import LANGUAGES, check, esql, lucene
 from deployer.queries.esql_scanner import scan
+from deployer.queries.esql_shape import shape
 from deployer.queries.findings import Rejected
 from tests.support.queries import cases, errors
 
@@ -79,6 +80,16 @@ def test_rejection_of_luqum_is_translated_to_a_position(query: str, start: int) 
 
 
 @needs_luqum
+def test_failure_of_luqum_is_no_finding() -> None:
+    """luqum crashes on this right query; the own check has read it."""
+    from luqum.thread import parse
+
+    with pytest.raises(ArithmeticError):
+        parse("a~.")
+    assert check("lucene", "a~.").findings == ()
+
+
+@needs_luqum
 def test_lucene_is_checked_in_threads() -> None:
     """luqum's parser is used through its thread-safe door: many threads get the answers that one gets."""
     queries = [case["query"] for kind in ("valid", "invalid") for case in cases("lucene", kind)] * 3
@@ -120,10 +131,14 @@ def test_rejection_of_esql_py_is_translated_to_a_position(query: str, start: int
         'FROM a | DISSECT b "%{c}" APPEND_SEPARATOR=","',
         "FROM a | LIMIT 1 BY b",
         "FROM a /* b /* c */ d */ | LIMIT 1",
+        'FROM a | WHERE LEFT(b, 2) == "x"',
+        "FROM a | WHERE row == 1 AND drop == 2",
+        'FROM a | WHERE b::keyword : "x"',
+        'FROM a | WHERE b == """"c""""',
     ],
 )
 def test_gaps_of_esql_py_refuse_nothing(query: str) -> None:
-    """esql-py refuses this documented syntax; the command is blanked out before it reads the query."""
+    """esql-py refuses this documented syntax; it is shown a shape of the query that it can read."""
     from pyesql import EsqlError, parse
 
     with pytest.raises(EsqlError):
@@ -131,17 +146,16 @@ def test_gaps_of_esql_py_refuse_nothing(query: str) -> None:
     assert check("esql", query).findings == ()
 
 
-@needs_esql_py
-def test_blanked_query_keeps_its_positions() -> None:
-    """What esql-py is shown has every kept character in its old place."""
-    query = 'SET a=1; FROM x-*, y // note\n| KEEP b.*\n| WHERE c == "d" /* e */ AND f\n| STATS g = MAX(h)'
-    shown = esql._blanked(query, list(scan(query)))
+def test_shape_of_a_query_keeps_its_positions() -> None:
+    """What esql-py is shown has names and strings of no meaning, and every character in its old place."""
+    query = 'SET a=1; FROM x-*, y // note\n| KEEP b.*\n| WHERE c.d == "d" /* e */ AND f\n| STATS g = LAST(h) BY i'
+    shown = shape(query, list(scan(query)))
     assert len(shown) == len(query)
     assert [line.rstrip() for line in shown.split("\n")] == [
         "         FROM a",
         "| FUSE",
-        '| WHERE c == "d"         AND f',
-        "| STATS g = MAX(h)",
+        '| WHERE aaa == "x"         AND a',
+        "| STATS a = aaaa(a) BY a",
     ]
 
 

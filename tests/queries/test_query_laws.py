@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import tomli
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deployer.queries import LANGUAGES, Checked, check
@@ -12,6 +12,7 @@ from tests.support.queries import CASES, cases, errors
 
 PIECES = tomli.loads((CASES / "pieces.toml").read_text("utf-8"))
 
+unhurried = settings(deadline=None)  # the machine may be busy
 languages = st.sampled_from(LANGUAGES)
 
 
@@ -39,6 +40,7 @@ def assert_sound(text: str, checked: Checked) -> None:
 
 
 @pytest.mark.quick
+@unhurried
 @given(st.data(), languages)
 def test_no_text_raises(data: st.DataObject, language: str) -> None:
     """Any text in any language gets an answer whose positions lie inside the text, with and without the libraries."""
@@ -139,12 +141,14 @@ def kql_queries() -> st.SearchStrategy[str]:
     )
 
 
+@unhurried
 @given(kql_queries())
 def test_right_kql_of_any_shape_is_accepted(query: str) -> None:
     """Clauses, lists, ranges, brackets, negations and nested objects combine freely."""
     assert errors(check("kuery", query)) == ()
 
 
+@unhurried
 @given(kql_queries(), kql_queries())
 def test_kql_names_the_fields_of_both_sides(left: str, right: str) -> None:
     """Two queries in brackets joined by `or` name the fields of both."""
@@ -152,6 +156,7 @@ def test_kql_names_the_fields_of_both_sides(left: str, right: str) -> None:
     assert together.fields == check("kuery", left).fields | check("kuery", right).fields
 
 
+@unhurried
 @given(kql_queries(), st.sampled_from("(){}"), st.data())
 def test_one_bracket_more_is_always_wrong(query: str, bracket: str, data: st.DataObject) -> None:
     """An additional bracket anywhere outside quotes and escapes makes any query wrong."""
@@ -193,6 +198,7 @@ def eql_conditions() -> st.SearchStrategy[str]:
     )
 
 
+@unhurried
 @given(eql_conditions())
 def test_right_eql_condition_of_any_shape_is_accepted(condition: str) -> None:
     """Comparisons, lookups, calls, brackets and negations combine freely, in events, sequences and samples."""

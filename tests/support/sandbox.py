@@ -16,7 +16,7 @@ import http.client
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,17 @@ class Answer:
 
 @dataclass(slots=True)
 class Sandbox:
-    """A server process; `url` has no trailing slash, `api_key` is that of the superuser."""
+    """
+    A server process; `url` has no trailing slash, `api_key` is that of the superuser.
+
+    `watch`, where it is set, sees every answer, and raises for one that should not be.
+    """
 
     process: subprocess.Popen[str]
     url: str
     api_key: str
     data: Path
+    watch: Callable[[Answer], None] | None = None
 
     @classmethod
     def start(cls, data: Path | str, **options: Any) -> Sandbox:
@@ -113,7 +118,10 @@ class Sandbox:
             connection.request(method, path, data, sent)
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(method, path, response.status, found, response.read())
+            answer = Answer(method, path, response.status, found, response.read())
+        if self.watch is not None:
+            self.watch(answer)
+        return answer
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         """Use the admin path `/_sandbox/PATH`; returns the parsed answer, which must be a success."""
@@ -152,6 +160,31 @@ class Sandbox:
         self.process.communicate(timeout=10)
 
 
+class Space:
+    """A fresh space in a shared sandbox; paths are those within it."""
+
+    def __init__(self, sandbox: Sandbox, name: str) -> None:
+        self.sandbox = sandbox
+        self.name = name
+        assert sandbox.request("POST", "/api/spaces/space", {"id": name, "name": name}).status == 200
+
+    def request(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """Send one request into the space; see `Sandbox.request`."""
+        return self.sandbox.request(method, f"/s/{self.name}{path}", body, **options)
+
+    def create(self, rule: dict[str, Any], **options: Any) -> dict[str, Any]:
+        """Create a rule, which must work."""
+        return self.sandbox.create(rule, space=self.name, **options)
+
+    def rule(self, rule_id: str = "r-1") -> dict[str, Any]:
+        """Read a rule, which must exist."""
+        return self.sandbox.rule(rule_id, space=self.name)
+
+    def admin(self, method: str, path: str, body: Any = None) -> Any:
+        """Use the admin path about this space."""
+        return self.sandbox.admin(method, path, {"space": self.name, **(body or {})} if method == "POST" else body)
+
+
 @contextlib.contextmanager
 def running(data: Path | str, **options: Any) -> Iterator[Sandbox]:
     """A sandbox for the length of a `with` block. Fails where the server has written anything to stderr."""
@@ -161,6 +194,14 @@ def running(data: Path | str, **options: Any) -> Iterator[Sandbox]:
     finally:
         errors = "" if sandbox.process.poll() is not None else sandbox.stop()
     assert not errors, errors
+
+
+_numbers = iter(range(1, 1_000_000))
+
+
+def fresh_space(sandbox: Sandbox) -> Space:
+    """A space that nothing has been in."""
+    return Space(sandbox, f"space-{next(_numbers)}")
 
 
 def basic(user: str, password: str = PASSWORD) -> str:

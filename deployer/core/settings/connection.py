@@ -23,7 +23,7 @@ from deployer.core.stack import OLDEST, older
 from deployer.errors import Problem, Severity
 
 _SPACE: Final = re.compile(r"[a-z0-9_-]{1,100}")
-_STACK: Final = re.compile(r"\d+\.\d+(\.\d+)?")
+_STACK: Final = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+)?")
 _WAYS: Final = ("api_key", "bearer", "username")
 _TIMEOUTS: Final = {"connect": 5.0, "read": 60.0, "run": 1200.0}
 
@@ -31,12 +31,15 @@ Given = tuple[str, Literal["url", "cloud_id"]]
 
 
 def spaces_of(node: Node) -> tuple[tuple[str, ...], bool]:
-    """Return the spaces that `[kibana]` names, and whether as a list; wrong ones are for `kibana` to report."""
+    """Return the spaces that `[kibana]` names, "default" for what is wrong there, and whether it has them as a list."""
+    if not isinstance(node.value, dict):
+        return ("default",), False
     table = Table(node)
-    listed = table.read("spaces", distinct(_space), ())
-    if "spaces" in table:
-        return listed, True
-    return (table.read("space", _space, "default"),), False
+    if "spaces" not in table:
+        return (table.read("space", _space, "default"),), False
+    named = table.at("spaces").value
+    right = [item.value for item in named if _SPACE.fullmatch(str(item.value))] if isinstance(named, tuple) else []
+    return tuple(dict.fromkeys(right)) or ("default",), True
 
 
 def kibana(node: Node) -> Connection:

@@ -31,7 +31,7 @@ from deployer.errors import Problem, Severity
 PROJECT_FILE: Final = "deployer.toml"
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_MAY_BE_ADDED_ABOVE: Final = frozenset({"missing-url", "missing-credential", "missing-key"})
+_MAY_BE_ADDED: Final = frozenset({"missing-url", "missing-credential", "missing-key"})
 _NO_CONNECTION: Final = Connection("", Credentials(), Credentials())
 
 
@@ -110,24 +110,22 @@ def _every_target(
 def _targets(files: Mapping[str, SettingsFile], name: str, given: Given) -> list[_Target]:
     """Return the targets of one file, none for a shared part. Raises WrongError with all that is wrong in it."""
     shared = name.startswith("_")
-    tree = _with_kibana(layered(files, name, given.unreadable_names))
-    try:
-        spaces, listed = spaces_of(tree.value["kibana"])
-    except WrongError:  # told again, and in full, when the whole is read
-        spaces, listed = ("default",), False
-    problems = list(_misplaced(files[name], tree, () if shared else spaces))
-    names = {*spaces, *_spaces_written(tree)} if shared else dict.fromkeys(spaces)
+    layers = layered(files, name, given.unreadable_names)
+    tree = _with_kibana(layers.tree)
+    spaces, listed = spaces_of(tree.value["kibana"])
+    problems = [*layers.problems, *([] if shared else _misplaced(files[name], tree, spaces))]
     targets = []
-    for space in names:
+    for space in dict.fromkeys((*spaces, *_spaces_written(tree))):
         target = f"{name}/{space}" if listed else name
         try:
             targets.append(_target(for_space(tree, space), (name, space, target), given))
         except WrongError as error:
             problems.extend(error.problems)
-    problems = [problem for problem in problems if not (shared and problem.code in _MAY_BE_ADDED_ABOVE)]
-    if problems:
+    if shared or not layers.whole:
+        problems = [problem for problem in problems if problem.code not in _MAY_BE_ADDED]
+    if problems or not layers.whole:
         raise WrongError(*problems)
-    return [] if shared else targets
+    return [] if shared else targets[: len(spaces)]
 
 
 def _with_kibana(tree: Node) -> Node:
@@ -144,12 +142,12 @@ def _spaces_written(tree: Node) -> Collection[str]:
 
 def _misplaced(file: SettingsFile, tree: Node, spaces: Collection[str]) -> Iterable[Problem]:
     """Yield what is wrong with the file's name, and each of its `[space.NAME]` that is no target of it."""
-    if spaces and not _NAME.fullmatch(file.name):
-        remedy = f"rename the file: a-z, 0-9, _ and -, a letter or digit first; {file.name!r} goes into targets"
-        yield Problem(file.path, 0, 0, "", "this cannot be the name of an environment", "environment-name", remedy)
+    if not _NAME.fullmatch(file.name):
+        remedy = "rename the file: a-z, 0-9, _ and -, a letter or digit first"
+        yield Problem(file.path, 0, 0, "", f'"{file.name}" cannot name an environment', "environment-name", remedy)
     for name in _spaces_written(tree):
         space: Node = tree.value["space"].value[name]
-        if spaces and name not in spaces and space.file is file:
+        if name not in spaces and space.file is file:
             remedy = did_you_mean(name, spaces) + f', or add "{name}" to spaces under [kibana]'
             yield space.problem(f'"{name}" is not a space of this environment', "unknown-space", remedy)
 
@@ -157,6 +155,7 @@ def _misplaced(file: SettingsFile, tree: Node, spaces: Collection[str]) -> Itera
 def _target(tree: Node, names: tuple[str, str, str], given: Given) -> _Target:
     """Read one target from its tree, in which everything that extends and differs is merged."""
     table = Table(tree)
+    table.knows("extends", "space")
     name, space, target = names
     environment = Environment(
         name=name,

@@ -7,6 +7,7 @@ Tables merge, lists append, scalars replace. Every value keeps the place where i
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from deployer.core.settings.nodes import Node, SettingsFile, WrongError, node_of, wrong_type
@@ -75,31 +76,45 @@ def _table(node: Node | None) -> dict[str, Node]:
     return node.value if node is not None and isinstance(node.value, dict) else {}
 
 
-def layered(files: Mapping[str, SettingsFile], name: str, unreadable: Collection[str] = ()) -> Node:
+@dataclass(frozen=True, slots=True)
+class Layers:
     """
-    Return the tree of file `name` with everything it extends below it, `extends` itself taken off.
+    One environment file with everything it extends below it, `extends` itself taken off.
 
-    Raises WrongError: the file extended does not exist, the chain is a cycle, a `[space.NAME]` is wrong. Where the file
-    extended is one of the `unreadable`, which was already reported, the WrongError has no Problem.
+    `whole` is False where something that it extends is missing, so that what is missing here may be said there.
     """
-    tree = unfold_spaces(node_of(files[name].data, files[name]))
-    seen, lowest = [name], tree
-    while (extends := _table(lowest).get("extends")) is not None:
-        if extends.value in unreadable:
-            raise WrongError
-        parent = _parent(extends, files, seen)
+
+    tree: Node
+    problems: tuple[Problem, ...] = ()
+    whole: bool = True
+
+
+def layered(files: Mapping[str, SettingsFile], name: str, unreadable: Collection[str] = ()) -> Layers:
+    """
+    Return the layers of the file `name`. A file extended that does not exist and a cycle are Problems, and so is what
+    `[space.NAME]` cannot say; a file extended that is among the `unreadable` was reported already.
+    """
+    tree, problems = unfold_spaces(node_of(files[name].data, files[name]))
+    seen, extends = [name], _table(tree).get("extends")
+    while extends is not None:
+        try:
+            parent = _parent(extends, files, seen, unreadable)
+        except WrongError as error:
+            return Layers(_without(tree, "extends"), (*problems, *error.problems), whole=False)
         seen.append(parent)
-        lowest = unfold_spaces(node_of(files[parent].data, files[parent]))
-        tree = stack(lowest, tree)
-    return _without(tree, "extends")
+        below, found = unfold_spaces(node_of(files[parent].data, files[parent]))
+        tree, problems, extends = stack(below, tree), [*problems, *found], _table(below).get("extends")
+    return Layers(_without(tree, "extends"), tuple(problems))
 
 
-def _parent(extends: Node, files: Mapping[str, SettingsFile], seen: list[str]) -> str:
-    """Return the name of the file that `extends` names."""
+def _parent(extends: Node, files: Mapping[str, SettingsFile], seen: list[str], unreadable: Collection[str]) -> str:
+    """Return the name of the file that `extends` names. The WrongError for an unreadable one has no Problem."""
     parent = text(extends)
     if parent in seen:
         circle = " -> ".join([*seen[seen.index(parent) :], parent])
         raise extends.wrong(f"extends in a circle: {circle}", "extends-cycle", "remove one of these lines")
+    if parent in unreadable:
+        raise WrongError
     if parent not in files:
         folder = extends.file.path.rpartition("/")[0]
         remedy = did_you_mean(parent, files.keys() - {extends.file.name})
@@ -111,47 +126,43 @@ def _without(node: Node, *keys: str) -> Node:
     return Node({key: item for key, item in node.value.items() if key not in keys}, node.file, node.keys)
 
 
-def unfold_spaces(tree: Node) -> Node:
+def unfold_spaces(tree: Node) -> tuple[Node, list[Problem]]:
     """
-    Return the tree of one file with the bare keys of each `[space.NAME]` put into the tables they belong to.
-
-    Raises WrongError for a key that a space cannot have, or has twice.
+    Return the tree of one file with the bare keys of each `[space.NAME]` put into the tables they belong to, and a
+    Problem for each thing that a space cannot have, or has twice; that is left out of the tree.
     """
     spaces = _table(tree).get("space")
     if spaces is None:
-        return tree
+        return tree, []
     if not isinstance(spaces.value, dict):
-        raise wrong_type(spaces, "a table", "which spaces to deploy to is said in [kibana]")
+        wrong = wrong_type(spaces, "a table", "which spaces to deploy to is said in [kibana]")
+        return _without(tree, "space"), list(wrong.problems)
     problems: list[Problem] = []
     unfolded: dict[str, Node] = {}
     for name, space in spaces.value.items():
-        try:
-            unfolded[name] = _unfold(space)
-        except WrongError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise WrongError(*problems)
-    return Node({**tree.value, "space": Node(unfolded, spaces.file, spaces.keys)}, tree.file, tree.keys)
+        if isinstance(space.value, dict):
+            unfolded[name] = _unfold(space, problems)
+        else:
+            problems += wrong_type(space, "a table", "which space to deploy to is said in [kibana]").problems
+    return Node({**tree.value, "space": Node(unfolded, spaces.file, spaces.keys)}, tree.file, tree.keys), problems
 
 
-def _unfold(space: Node) -> Node:
+def _unfold(space: Node, problems: list[Problem]) -> Node:
     """Return `[space.NAME]` as if it were a whole file."""
-    if not isinstance(space.value, dict):
-        raise wrong_type(space, "a table", "which space to deploy to is said in [kibana]")
-    tables = {key: node for key, node in space.value.items() if key not in SECTION_OF}
-    problems = [_not_here(node, key) for key, node in space.value.items() if key in _NOT_IN_SPACE]
-    problems += [_not_here(node, key) for key, node in _table(tables.get("kibana")).items() if key in _NOT_IN_SPACE]
+    tables: dict[str, Node] = {key: node for key, node in space.value.items() if key not in (*SECTION_OF, "extends")}
+    if _table(tables.get("kibana")):
+        problems += [_not_here(node, key) for key, node in tables["kibana"].value.items() if key in _NOT_IN_SPACE]
+        tables["kibana"] = _without(tables["kibana"], *_NOT_IN_SPACE)
     for key, node in space.value.items():
-        if (section := SECTION_OF.get(key)) is None:
-            continue
-        table = tables.get(section, Node({}, space.file, (*space.keys, section)))
-        if key in _table(table):
-            problems.append(
-                node.problem(f'"{key}" stands in [{section}] of this space too', "duplicate-key", "keep one")
-            )
-        tables[section] = Node({**_table(table), key: node}, table.file, table.keys)
-    if problems:
-        raise WrongError(*problems)
+        section = SECTION_OF.get(key, "")
+        if key in _NOT_IN_SPACE:
+            problems.append(_not_here(node, key))
+        elif section:
+            table = tables.get(section, Node({}, space.file, (*space.keys, section)))
+            if key in _table(table):
+                message = f'"{key}" stands in [{section}] of this space too'
+                problems.append(node.problem(message, "duplicate-key", "keep one"))
+            tables[section] = Node({**_table(table), key: node}, table.file, table.keys)
     return Node(tables, space.file, space.keys)
 
 

@@ -63,8 +63,10 @@ def _settings(fields: Collection[str]) -> Reader[dict[str, Any]]:
         problems: list[Problem] = []
         found: dict[str, Any] = {}
         for key, leaf in _leaves(node):
-            problems += _wrong_setting(key, leaf, fields)
-            problems += [leaf.problem(f'"{key}" is set twice', "duplicate-key", "keep one") for _ in _meets(key, found)]
+            wrong = [*_wrong_setting(key, leaf, fields)]
+            if not wrong and _meets(key, found):
+                wrong = [leaf.problem(f'"{key}" is set twice', "duplicate-key", "keep one")]
+            problems += wrong
             found[key] = leaf.plain()
         if problems:
             raise WrongError(*problems)
@@ -83,9 +85,9 @@ def _leaves(node: Node, above: str = "") -> Iterator[tuple[str, Node]]:
             yield path, item
 
 
-def _meets(key: str, found: Collection[str]) -> Iterator[str]:
-    """Yield the keys already found that are this one, lie above it or below it."""
-    return (other for other in found if f"{other}.".startswith(f"{key}.") or f"{key}.".startswith(f"{other}."))
+def _meets(key: str, found: Collection[str]) -> bool:
+    """Say whether one of the keys already found is this one, lies above it or below it."""
+    return any(f"{other}.".startswith(f"{key}.") or f"{key}.".startswith(f"{other}.") for other in found)
 
 
 def _wrong_setting(key: str, leaf: Node, fields: Collection[str]) -> Iterator[Problem]:

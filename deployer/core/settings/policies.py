@@ -46,7 +46,7 @@ REQUIREMENTS: Final = ("deployed", "healthy")
 HEALTHY_ALLOWS: Final = ("missing-index", "disabled-in-source")
 
 _EVERY_RULE: Final = parse_selector("*")
-_PERCENT: Final = re.compile(r"(\d{1,3})%")
+_PERCENT: Final = re.compile(r"([0-9]{1,3})%")
 _UNLIMITED: Final = "unlimited"
 _SECONDS_A_DAY: Final = 86400.0
 

@@ -20,7 +20,7 @@ from deployer.errors import Problem
 T = TypeVar("T")
 D = TypeVar("D")
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|w)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -63,6 +63,10 @@ class Table:
             self._asked.add(key)
             self.add(self.node.problem(f'"{key}" is missing', "missing-key", remedy))
         return self.read(key, reader, default)
+
+    def knows(self, *keys: str) -> None:
+        """Take note of keys that somebody else reads."""
+        self._asked.update(keys)
 
     def add(self, *problems: Problem) -> None:
         """Report something that several keys say together."""
