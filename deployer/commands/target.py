@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from deployer.adapters import embedded
 from deployer.adapters.kibana import KibanaReader, KibanaWriter, Secrets, connect
+from deployer.adapters.kibana.variables import with_variables
 from deployer.adapters.secrets import check_connection, resolve
 from deployer.adapters.state.opening import open_store, unsafe_in_ci
 from deployer.commands.workspace import Workspace
@@ -54,6 +55,7 @@ def to_read(workspace: Workspace, environment: Environment) -> Iterator[ReadTarg
     SecretError,
     StateError.
     """
+    environment = _surrounded(workspace, environment)
     with ExitStack() as stack:
         ledger = _ledger(workspace, environment, write=False)
         connection, secrets = _reachable(workspace, environment, stack, write=False)
@@ -66,11 +68,18 @@ def to_write(workspace: Workspace, environment: Environment) -> Iterator[WriteTa
     """Open one target for the time of a `with` block, to change it; raises what `to_read` raises, and DeployerError."""
     if workspace.surroundings.readonly:
         raise DeployerError("DEPLOYER_READONLY is set: nothing may be written", hint="unset it to apply")
+    environment = _surrounded(workspace, environment)
     with ExitStack() as stack:
         ledger = _ledger(workspace, environment, write=True)
         connection, secrets = _reachable(workspace, environment, stack, write=True)
         kibana = connect(connection, environment.space, secrets, clock=workspace.clock, read_only=False)
         yield WriteTarget(workspace, environment, stack.enter_context(kibana), ledger)
+
+
+def _surrounded(workspace: Workspace, environment: Environment) -> Environment:
+    """Take proxy and CA from the environment's variables where the file names none, before hosts are checked."""
+    connection = with_variables(environment.connection, workspace.surroundings.environ)
+    return replace(environment, connection=connection)
 
 
 def _ledger(workspace: Workspace, environment: Environment, *, write: bool) -> Ledger:

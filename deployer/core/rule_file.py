@@ -102,7 +102,7 @@ def read_rule(path: str, text: str) -> tuple[RuleFile | None, tuple[Problem, ...
         data = read(text)
     except TomlError as exc:
         remedy = "mend the syntax; `deployer validate` shows the line"
-        return None, (Problem(path, exc.line, exc.column, "", f"not TOML: {exc}", "toml-syntax", remedy),)
+        return None, (Problem(path, exc.line, exc.column, "", f"not TOML: {exc.message}", "toml-syntax", remedy),)
     found = _Findings(path, text)
     rule, metadata = data.get("rule"), data.get("metadata", {})
     if not isinstance(rule, dict):
