@@ -209,8 +209,15 @@ class _Reader:
         self._pos = term.end()
         if field == "_exists_":
             self._notes.fields.add(_unescaped(term[0]))
+        self._suspect(term)
+
+    def _suspect(self, term: re.Match[str]) -> None:
+        """Warn of a term that is accepted and hardly meant."""
         if term[0] in ("and", "or", "not"):
             message = f"`{term[0]}` is searched for as a word; operators are upper case"
+            self._notes.warning(*term.span(), message, "lucene-operator-as-text")
+        if term[0] in ("<", "<=", ">", ">="):
+            message = f"`{term[0]}` is searched for as a word; the bound follows it without a space"
             self._notes.warning(*term.span(), message, "lucene-operator-as-text")
         needless = _NEEDLESS_ESCAPE.search(term[0])
         if needless:

@@ -6,8 +6,9 @@ Tables merge, lists append, scalars replace. Every value keeps the place where i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 from deployer.core.settings.nodes import Node, SettingsFile, WrongError, node_of, wrong_type
@@ -94,17 +95,26 @@ def layered(files: Mapping[str, SettingsFile], name: str, unreadable: Collection
     Return the layers of the file `name`. A file extended that does not exist and a cycle are Problems, and so is what
     `[space.NAME]` cannot say; a file extended that is among the `unreadable` was reported already.
     """
-    tree, problems = unfold_spaces(node_of(files[name].data, files[name]))
-    seen, extends = [name], _table(tree).get("extends")
-    while extends is not None:
+    problems: list[Problem] = []
+    chain: list[Node] = []
+    seen: list[str] = []
+    following: str | None = name
+    while following is not None:
+        tree, found = unfold_spaces(node_of(files[following].data, files[following]))
+        chain.append(tree)
+        seen.append(following)
+        problems += found
         try:
-            parent = _parent(extends, files, seen, unreadable)
+            extends = tree.value.get("extends")
+            following = None if extends is None else _parent(extends, files, seen, unreadable)
         except WrongError as error:
-            return Layers(_without(tree, "extends"), (*problems, *error.problems), whole=False)
-        seen.append(parent)
-        below, found = unfold_spaces(node_of(files[parent].data, files[parent]))
-        tree, problems, extends = stack(below, tree), [*problems, *found], _table(below).get("extends")
-    return Layers(_without(tree, "extends"), tuple(problems))
+            return Layers(_folded(chain), (*problems, *error.problems), whole=False)
+    return Layers(_folded(chain), tuple(problems))
+
+
+def _folded(chain: Sequence[Node]) -> Node:
+    """Return all files of a chain in one tree, from the lowest up, without `extends`."""
+    return _without(reduce(stack, reversed(chain)), "extends")
 
 
 def _parent(extends: Node, files: Mapping[str, SettingsFile], seen: list[str], unreadable: Collection[str]) -> str:

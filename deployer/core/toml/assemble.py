@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -40,7 +41,8 @@ def assembled(source: str, edits: list[Edit]) -> str:
             out.add(edit.text, edit.fit)
         pos = max(pos, edit.end)
     out.add(source[pos:], Fit.EXACT)
-    return out.closed() if pos >= len(source) and edits else out.text
+    open_end = any(edit.end == len(source) and (edit.fit is not Fit.EXACT or not edit.text) for edit in edits)
+    return out.closed() if open_end else out.text
 
 
 class _Output:
@@ -63,9 +65,9 @@ class _Output:
         self._after_block = fit is Fit.BLOCK
 
     def closed(self) -> str:
-        """Return the text with one newline at its end, where an edit reached the end."""
-        text = self.text.rstrip(" \t\r\n")
-        return text + "\n" if text else ""
+        """Return the text without blank lines at its end, where an edit reached the end."""
+        self._start_line()
+        return re.sub(r"\n\s*\Z", "\n", self.text) if self.text.strip() else ""
 
     def _start_line(self) -> None:
         if self.text and not self.text.endswith("\n"):
