@@ -64,6 +64,7 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
     )
     provenance = provenance_of(workspace, stack=status.version)
     plan = make_plan(situation, wishes, _run(workspace, provenance, reason))
+    _refuse_unsound(tree, desired, plan)
     notes = replace(
         plan.notes,
         lines=(*_head_lines(target, record), *plan.notes.lines),
@@ -143,6 +144,15 @@ def _desired(target: ReadTarget, tree: RuleTree, stack: str) -> Desired:
     desired = rendered(chosen, target.environment, space, tree.locate, rewrite_sources)
     problems = (*selection.problems, *desired.problems, *tree.problems)
     return replace(desired, gone=selection.gone, problems=problems)
+
+
+def _refuse_unsound(tree: RuleTree, desired: Desired, plan: Plan) -> None:
+    """Check the fields and queries of the rules that the plan would write; an unchanged rule costs no model."""
+    files = [desired.rules[change.rule_id].file for change in plan.changes if change.rule_id in desired.rules]
+    if files:
+        from deployer.commands.checking import shape_and_query_problems
+
+        raise_errors(tuple(shape_and_query_problems(tree, files)))
 
 
 def _server_time(status: ServerStatus, workspace: Workspace) -> datetime:

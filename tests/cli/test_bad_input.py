@@ -47,6 +47,18 @@ def test_a_broken_rule_is_named_with_file_line_and_key(
     assert "rules/rule_1.toml:" in ran.out
 
 
+def test_apply_refuses_a_rule_with_an_unknown_field(tmp_path: Path) -> None:
+    """What `validate` finds in a rule that would be written stops the apply, with nothing sent."""
+    project = new_project(tmp_path)
+    broken(project, "risk_score = 21", "risk_score = 21\nnotee = 1")
+
+    ran = project.run("apply", "-e", "s", "--yes")
+
+    assert ran.code == 1
+    assert "rule.notee" in ran.err
+    assert not list((tmp_path / ".deployer").glob("targets/*/*/records/*"))
+
+
 def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     """Two broken files are both named."""
     project = new_project(tmp_path)
