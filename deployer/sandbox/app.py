@@ -91,10 +91,10 @@ class App:
 
     def _carry_out(self, request: Request, space: str, faults: dict[str, Fault]) -> Response:
         database = self.kibana.database
-        before = database.commits()
+        before = database.writes()
         call = Call(self.kibana, request, space, ANONYMOUS, faults=faults)
         response = _guarded(lambda: self._dispatch(call))
-        wrote = database.commits() != before
+        wrote = database.writes() != before
         if wrote and self.kibana.options.refresh_ms:
             _wait_for_refresh(self.kibana.options.refresh_ms / 1000)
         self.kibana.traffic.add(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Final
 
 from deployer.sandbox.call import Call
+from deployer.sandbox.clock import new_uuid
 from deployer.sandbox.documents import Document
 from deployer.sandbox.errors import PlatformError
 from deployer.sandbox.kinds import CONNECTOR
@@ -99,7 +99,7 @@ def read(call: Call) -> Response:
 def create(call: Call) -> Response:
     """A new connector, with a chosen id or a new one."""
     given = call.body(_CREATE)
-    id_ = call.params.get("id") or str(uuid.uuid4())
+    id_ = call.params.get("id") or new_uuid()
     if given["connector_type_id"] not in dict(_TYPES):
         raise PlatformError(400, f'Action type "{given["connector_type_id"]}" is not registered.')
     documents = call.kibana.documents

@@ -1,9 +1,9 @@
 """
 The SQLite file that holds all state, and how threads and processes share it.
 
-Every thread has its own connection; writes of one process queue on a lock, writes of several processes on SQLite's own.
-WAL with `synchronous=NORMAL`: a killed process loses nothing that was answered (only a power cut could), and a commit
-costs no disk flush. Rules live in `rule_table`, everything else in `documents`.
+Every thread has its own connection; writes of one process queue on a lock, writes of several processes on SQLite's
+own. WAL with `synchronous=NORMAL`: a killed process loses nothing that was answered (only a power cut could), and a
+commit costs no disk flush. Rules live in `rule_table`, everything else in `documents`.
 """
 
 from __future__ import annotations
@@ -129,6 +129,7 @@ class Database:
             self._pin()
             connection.execute("BEGIN IMMEDIATE")
             self._local.depth = 1
+            before = connection.total_changes
             try:
                 yield connection
             except BaseException:
@@ -136,12 +137,16 @@ class Database:
                 raise
             finally:
                 self._local.depth = 0
+            changed = connection.total_changes != before
             connection.execute("COMMIT")
-            self._local.commits = getattr(self._local, "commits", 0) + 1
+            if changed:
+                self._local.writes = self.writes() + 1
 
-    def commits(self) -> int:
-        """How many transactions this thread has committed; the request log tells reads from writes by it."""
-        return int(getattr(self._local, "commits", 0))
+    def writes(self) -> int:
+        """
+        How many transactions of this thread have changed something; the request log tells reads from writes by it.
+        """
+        return int(getattr(self._local, "writes", 0))
 
     # Stale reads: a search of Elasticsearch sees the state of the last refresh, not of the last write.
 

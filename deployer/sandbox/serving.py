@@ -13,7 +13,7 @@ from deployer.sandbox.list_files import load_lists
 from deployer.sandbox.options import Options
 from deployer.sandbox.server import Server
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_LOOPBACK = ("127.", "::1", "localhost")
 
 
 def serve(options: Options) -> int:
@@ -40,7 +40,7 @@ def serve(options: Options) -> int:
 
 def _announce(kibana: Kibana, server: Server) -> None:
     lines = [f"sandbox: {server.url}", f"api key: {kibana.users.api_key('elastic')}"]
-    if server.host not in _LOOPBACK:
+    if not server.host.startswith(_LOOPBACK):
         lines.append(f"warning: {server.host} is reachable from other machines; the password of every user is public.")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()

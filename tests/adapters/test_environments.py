@@ -196,6 +196,18 @@ def test_a_later_file_takes_the_place_of_another_way_to_say_it(tmp_path):
     assert a.read_credentials == b.read_credentials == Credentials(api_key=SecretRef("env", "READ"))
 
 
+def test_an_inherited_limit_can_be_taken_off(tmp_path):
+    """`unlimited` in a file that extends one with a limit; a user name by reference, a key from a file."""
+    base = '[limits]\nupdate = "40%"\ndisable = "5%"\n'
+    dev = 'extends = "_base"\n[kibana]\nurl = "https://k.example.com"\nusername = "env:ME"\npassword = "file:../pw"\n'
+    settings = load(project(tmp_path, base=base, dev=dev + '[limits]\nupdate = "unlimited"\n'))
+    assert settings.problems == ()
+    (environment,) = settings.environments
+    assert (environment.limits.update, environment.limits.disable) == (None, Limit(5, percent=True))
+    basic = Credentials(username=SecretRef("env", "ME"), password=SecretRef("file", "../pw"))
+    assert environment.connection.credentials == environment.connection.read_credentials == basic
+
+
 def test_set_takes_dotted_keys_in_every_spelling_of_toml(tmp_path):
     """Quotes or not, inline or not: the same keys, so that forgotten quotes never throw away the rest of a field."""
     spellings = [

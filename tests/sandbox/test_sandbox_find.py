@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -44,9 +45,10 @@ def found(space: Space, condition: str) -> list[str]:
 
 @pytest.fixture
 def seeded(space: Space) -> Space:
-    """A space with four rules."""
+    """A space with four rules, no two of one millisecond."""
     for rule in SEEDED:
         space.create(rule)
+        time.sleep(0.002)
     return space
 
 

@@ -113,12 +113,6 @@ def host_of(url: str) -> str:
     return "" if url == SANDBOX else (urlsplit(url).hostname or "")
 
 
-def port_of(url: str) -> int:
-    """Return the port of an address that was checked."""
-    parts = urlsplit(url)
-    return parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
-
-
 def is_loopback(host: str) -> bool:
     """Say whether a host is this machine by its name or number, without asking a resolver."""
     if host == "localhost" or host.endswith(".localhost"):

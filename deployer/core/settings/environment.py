@@ -62,14 +62,11 @@ class _Target:
     def problem(
         self, keys: Iterable[str], message: str, code: str, remedy: str, severity: Severity = Severity.ERROR
     ) -> Problem:
-        """Return a Problem at the first of these dotted keys that the files have, else at the top of the file."""
-        for key in keys:
-            section, _, name = key.partition(".")
-            table = self.tree.value.get(section)
-            if table and name in table.value:
-                place: Node = table.value[name]
-                return place.problem(message, code, remedy, severity=severity)
-        return self.tree.problem(message, code, remedy, severity=severity)
+        """Return a Problem at the first of these dotted keys that the files have; there must be one."""
+        ways = (key.split(".") for key in keys)
+        tables = ((self.tree.value.get(section), name) for section, name in ways)
+        place: Node = next(table.value[name] for table, name in tables if table and name in table.value)
+        return place.problem(message, code, remedy, severity=severity)
 
 
 def read_settings(project_file: SettingsFile | None, files: Sequence[SettingsFile], given: Given) -> Settings:

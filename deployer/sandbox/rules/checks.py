@@ -139,6 +139,15 @@ def _seconds_back(text: str) -> int | None:
     return int(found[1]) * units[found[2]]
 
 
+def check_fields(call: Call, before: Body, after: Body) -> None:
+    """From 9.4 on who may not edit exceptions cannot change the list references of a rule (section 9.5)."""
+    if not call.version.since(9, 4) or call.user.may("exceptions-all"):
+        return
+    if before["exceptions_list"] != after["exceptions_list"]:
+        message = "The current user does not have the permissions to edit the following fields: exceptions_list"
+        raise SiemError(403, message)
+
+
 def check_same_type(existing: Body, props: Body) -> None:
     """A type cannot change, but `query` and `saved_query` share one parameter schema (section 3.4)."""
     before, after = existing["type"], props["type"]

@@ -33,6 +33,7 @@ def save(
     changed = shape.differs(before, after)
     if skip_equal and not changed:
         return before
+    checks.check_fields(call, before, after)
     checks.check_alerting(call, after, "update", connectors=connectors)
     if before["enabled"] and before["interval"] != after["interval"]:
         breaker.check(call, after, "updated", freed=runs_per_minute(before["interval"]))
