@@ -100,8 +100,10 @@ def _section_text(text: str, section: Section) -> str:
 
 
 def _pair_text(text: str, pair: Pair) -> str:
-    key = text[pair.start : pair.spans[0][0]] + _key_text(text, pair)
-    return f"{key} = {_value_text(text, pair.value, len(key) + 3)}{_line_end(text[pair.value.end : pair.end])}"
+    indent = text[pair.start : pair.spans[0][0]]
+    key = indent + _key_text(text, pair)
+    value = _value_text(text, pair.value, len(key) + 3, indent)
+    return f"{key} = {value}{_line_end(text[pair.value.end : pair.end])}"
 
 
 def _key_text(text: str, pair: Pair) -> str:
@@ -117,7 +119,7 @@ def _line_end(rest: str) -> str:
 # values
 
 
-def _value_text(text: str, value: Value, used: int = 0) -> str:
+def _value_text(text: str, value: Value, used: int = 0, indent: str = "") -> str:
     """Lay out a value that starts `used` columns into its line (0: inside another value, which is never broken up)."""
     if isinstance(value, Leaf):
         return text[value.start : value.end]
@@ -126,7 +128,7 @@ def _value_text(text: str, value: Value, used: int = 0) -> str:
     gaps = [_trimmed(text[end:start]) for (_, end), (start, _) in pairwise(ends)]
     line = gaps[0] + "".join(item + gap for item, gap in zip(items, gaps[1:], strict=True))
     too_long = used and "\n" not in line and used + len(line) > LIMIT
-    return array_lines(items) if too_long and items and isinstance(value, Array) else line
+    return array_lines(items, indent) if too_long and items and isinstance(value, Array) else line
 
 
 def _items(text: str, value: Value) -> list[str]:

@@ -20,7 +20,7 @@ from deployer.core.toml.reading import read
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Set the value at a path. Tables on the way are made; an index equal to the length of an array appends."""
+    """Set the value at a path. What is missing on the way is made; an index equal to the length of an array appends."""
 
     path: Path
     value: Any
@@ -66,11 +66,23 @@ def _changed(node: Any, change: Change, depth: int) -> Any:
     copy: Any = _copied(node, part, path)
     if depth == len(path) - 1 and not isinstance(change, Put):
         _replace_item(copy, part, change)
-    elif isinstance(copy, list) and part == len(copy):
-        copy.append(_changed({}, change, depth + 1))
+    elif part in _keys(copy):
+        copy[part] = _changed(copy[part], change, depth + 1)
     else:
-        copy[part] = _changed(copy[part] if part in _keys(copy) else {}, change, depth + 1)
+        _add(copy, part, _changed(_nothing(path[depth + 1 :]), change, depth + 1))
     return copy
+
+
+def _nothing(rest: Path) -> Any:
+    """Return what a path leads into when it is not there yet: an array for an index, else a table."""
+    return [] if rest and isinstance(rest[0], int) else {}
+
+
+def _add(copy: Any, part: Any, value: Any) -> None:
+    if isinstance(copy, list):
+        copy.append(value)
+    else:
+        copy[part] = value
 
 
 def _whole(change: Change) -> Any:

@@ -79,6 +79,10 @@ def _plain(exc: tomli.TOMLDecodeError) -> str:
     found = exc.doc[exc.pos : exc.pos + 1]
     if exc.pos == 0 and found == "\ufeff":
         return "the file starts with a byte order mark; save it as UTF-8 without one"
+    if found == "\r":
+        return "a carriage return stands alone here; a line ends with a newline, or with both"
+    if exc.msg == "Invalid statement" and found.isalpha():
+        return f"a key with the character `{found}` needs quotes"
     if exc.msg == "Invalid value":
         return _bad_value(exc.doc, exc.pos)
     if exc.msg.startswith(("Illegal character", "Found invalid character")):

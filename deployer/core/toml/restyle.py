@@ -116,7 +116,7 @@ def _array(frame: Frame, node: Array, old: list[Any], new: list[Any]) -> str:
         if after is not None
     ]
     if _outgrown(frame, node, texts):
-        return array_lines(texts)
+        return array_lines(texts, _indent(frame.source, node.start))
     spans = [(item.start, item.end) for item in node.items]
     return f"[{Slots.of(frame.source, node, spans).rebuilt(steps, texts)}]"
 
@@ -127,6 +127,11 @@ def _outgrown(frame: Frame, node: Array, texts: Collection[str]) -> bool:
         return False
     size = sum(map(len, texts)) + 2 * len(texts)
     return any("\n" in text for text in texts) or (size > node.end - node.start and frame.used + size > LIMIT)
+
+
+def _indent(source: str, offset: int) -> str:
+    line = source[source.rfind("\n", 0, offset) + 1 : offset]
+    return line[: len(line) - len(line.lstrip(" \t"))]
 
 
 def _inline_table(frame: Frame, node: Inline, old: dict[str, Any], new: dict[str, Any]) -> str:

@@ -156,7 +156,7 @@ _GAP = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
 _PLAIN_KEY = re.compile(rf"({_BARE})[ \t]*+=[ \t]*+")
 _KEY_PART = re.compile(rf"[ \t]*+({_BARE}|{_QUOTED})[ \t]*+")
 _EQUALS = re.compile(r"=[ \t]*+")
-_STRING = re.compile(f"{_BLOCK}|{_QUOTED}")
+_STRING = re.compile(rf"{_BLOCK}|(?!\"\"\"|''')(?:{_QUOTED})")
 _WORD = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:[0-9:.]*+(?:[Zz]|[+-]\d\d:\d\d)?|[A-Za-z0-9_+.:-]++")
 _LINE_END = re.compile(r"[ \t]*+(?:#[^\n]*+)?\r?(?:\n|\Z)")
 
@@ -298,7 +298,7 @@ class _Scanner:
         if opening in ('"', "'"):
             match = _STRING.match(self.text, pos) or self._fail(pos, "the string that starts here is never closed")
             return Leaf(pos, match.end())
-        if depth > MAX_DEPTH:
+        if depth >= MAX_DEPTH:
             self._fail(pos, f"values are nested more than {MAX_DEPTH} levels deep")
         if opening == "[":
             return self._array(pos, depth + 1)
