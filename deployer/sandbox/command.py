@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from deployer.sandbox import faults
 from deployer.sandbox.errors import SandboxError
 from deployer.sandbox.options import Options
 
@@ -28,8 +29,8 @@ def main(words: Sequence[str] | None = None) -> int:
 def _serve(parsed: dict[str, object]) -> int:
     from deployer.sandbox.serving import serve
 
-    faults = parsed.pop("fault")
-    return serve(Options(faults=tuple(faults), **parsed))  # type: ignore[arg-type]  # argparse has given each its type
+    specs = parsed.pop("fault")
+    return serve(Options(faults=tuple(specs), **parsed))  # type: ignore[arg-type]  # argparse has given each its type
 
 
 def _reset(parsed: dict[str, object]) -> int:
@@ -57,13 +58,15 @@ def _edit(parsed: dict[str, object]) -> int:
     return 0
 
 
+_RAW = argparse.RawDescriptionHelpFormatter
+_FAULTS = faults.__doc__ or ""
 _COMMANDS = {"serve": _serve, "reset": _reset, "seed": _seed, "edit": _edit}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deployer.sandbox", description="An embedded stand-in for Kibana.")
     commands = parser.add_subparsers(dest="command", required=True)
-    _add_serve(commands.add_parser("serve", help="serve in the foreground"))
+    _add_serve(commands.add_parser("serve", help="serve in the foreground", epilog=_FAULTS, formatter_class=_RAW))
     _with_data(commands.add_parser("reset", help="remove all rules and everything around them"))
     seed = _with_data(commands.add_parser("seed", help="load NDJSON exports, prebuilt rules included"))
     seed.add_argument("path", help="an .ndjson file, or a folder of them")

@@ -8,6 +8,7 @@ commit costs no disk flush. Rules live in `rule_table`, everything else in `docu
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -18,7 +19,7 @@ from typing import Any
 
 from deployer.sandbox.clock import new_uuid
 from deployer.sandbox.errors import SandboxError
-from deployer.sandbox.kql import attach
+from deployer.sandbox.kql_match import attach
 
 _FORMAT = "1"
 
@@ -75,13 +76,15 @@ class Database:
     def _prepare(self) -> None:
         folder = os.path.dirname(os.path.abspath(self.path))  # noqa: PTH100, PTH120 - pathlib would cost a fifth of the start
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as above
+        with contextlib.suppress(OSError):  # a file that cannot be opened is told of below
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds API keys
         try:
             with self.transaction() as connection:
                 for statement in _statements(_SCHEMA):
                     connection.execute(statement)
                 connection.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (_FORMAT,))
                 connection.execute("INSERT OR IGNORE INTO meta VALUES ('uuid', ?)", (new_uuid(),))
-        except sqlite3.DatabaseError as exc:
+        except sqlite3.Error as exc:
             raise SandboxError(
                 f"{self.path} is not a data file of the sandbox ({exc}); choose another --data, or remove it."
             ) from exc

@@ -10,8 +10,9 @@ from deployer.sandbox.documents import EVERYWHERE, Document
 from deployer.sandbox.errors import SiemError
 from deployer.sandbox.kinds import EXCEPTION_ITEM, EXCEPTION_LIST
 from deployer.sandbox.messages import Body, Response, json_response
+from deployer.sandbox.query_schema import query_integer, query_list
 from deployer.sandbox.routing import Route
-from deployer.sandbox.schema import integer, may, need, obj, one_of, query_integer, query_list, record, strings, text
+from deployer.sandbox.schema import integer, may, need, obj, one_of, record, strings, text
 
 TYPES: Final = (
     "detection",

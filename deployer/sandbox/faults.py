@@ -43,6 +43,10 @@ BEFORE = ("refuse", "conflict", "busy", "starting", "too-large", "html", "redire
 AFTER = ("drop-after", "late", "truncate", "drip")
 INSIDE = ("circuit-breaker", "enable-fails", "rule-fails", "race", "stale")
 KINDS = (*BEFORE, *AFTER, *INSIDE)
+_SETTINGS = (
+    *("method", "path", "rule_id", "space", "skip", "times"),
+    *("status", "message", "shape", "retry_after", "location", "seconds"),
+)
 _SECONDS = {"delay": 1.0, "late": 1.0, "drip": 1.0, "race": 0.05, "stale": 1.0}
 
 
@@ -88,8 +92,8 @@ def parse_fault(spec: str | Body) -> Fault:
         raise SandboxError(f"There is no fault {kind!r}; the sandbox knows {', '.join(KINDS)}.")
     fault = Fault(kind, seconds=_SECONDS.get(kind, 0.0))
     for name, value in settings.items():
-        if name not in Fault.__slots__ or name in ("kind", "number", "seen", "done"):
-            raise SandboxError(f"A fault has no setting {name!r}; see `deployer sandbox serve --help`.")
+        if name not in _SETTINGS:
+            raise SandboxError(f"A fault has no setting {name!r}; it has {', '.join(_SETTINGS)}.")
         try:
             setattr(fault, name, type(getattr(fault, name))(value))
         except (TypeError, ValueError) as exc:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -84,6 +85,25 @@ def _no_constant(text: str) -> Any:
     raise NotJsonError(text)
 
 
+_DEPTH = 500
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def _too_deep(text: str) -> bool:
+    """
+    Whether the nesting goes beyond what every later step, deeper in the stack, can still walk. Only a text with that
+    many brackets is looked at closely.
+    """
+    if text.count("[") + text.count("{") <= _DEPTH:
+        return False
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+        if depth > _DEPTH:
+            return True
+    return False
+
+
 _decode = json.JSONDecoder(parse_float=_number, parse_constant=_no_constant).decode
 
 
@@ -96,6 +116,8 @@ def from_json(raw: bytes | str) -> Any:
         text = raw.decode("utf-8") if isinstance(raw, bytes) else raw
         if '"__proto__"' in text:
             raise NotJsonError("__proto__")
+        if _too_deep(text):
+            raise NotJsonError("nested too deeply")
         value = _decode(text.removeprefix("\ufeff"))
         if "\\ud" in text or "\\uD" in text:
             value = _decode(_encode(value).encode("utf-8", "replace").decode("utf-8"))

@@ -107,7 +107,7 @@ def edit(data: str, space: str, rule: str, assignments: Sequence[str], user: str
             after = shape.replaced(before, props, user=user, now=kibana.clock.iso())
             after = writing.save(call, stored.pk, before, after, skip_equal=False)
         enabled = props["enabled"]
-        return writing.flip(call, stored, after, enabled=enabled) if enabled != before["enabled"] else after
+        return writing.flip(call, after, enabled=enabled) if enabled != before["enabled"] else after
     except ApiError as exc:
         raise SandboxError(f"Kibana would refuse this edit: {exc}") from exc
     finally:

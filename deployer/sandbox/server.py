@@ -14,7 +14,7 @@ from deployer.sandbox.messages import Request, Response
 from deployer.sandbox.wire import BadRequestError, ClosedError, Wire
 
 _BACKLOG = 1024
-_MOST_CONNECTIONS = 1024
+_MOST_CONNECTIONS = 512  # at a time; more wait in the backlog
 _IDLE_SECONDS = 120.0  # Kibana's `server.socketTimeout`
 _DRIP_PIECES = 50
 # SO_LINGER with a zero timeout: `close` sends a reset instead of a graceful end.
@@ -41,21 +41,34 @@ class Server:
     def run(self) -> None:
         """Accept connections until `stop`."""
         while not self._stopping.is_set():
-            try:
-                peer, _ = self._socket.accept()
-            except OSError:
-                break
-            if not self._places.acquire(blocking=False):
-                peer.close()
+            if not self._places.acquire(timeout=0.2):
                 continue
-            threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
+            peer = self._accept()
+            if peer is None:
+                self._places.release()
+            else:
+                threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
+        self._socket.close()
+
+    def _accept(self) -> socket.socket | None:
+        """The next connection; None where there is none to be had now, as when the process is out of descriptors."""
+        try:
+            peer, _ = self._socket.accept()
+        except OSError:
+            time.sleep(0.02)
+            return None
+        if self._stopping.is_set():
+            peer.close()
+            return None
+        return peer
 
     def stop(self) -> None:
         """Stop accepting; `run` returns. Safe to call from any thread and from a signal handler."""
         self._stopping.set()
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)  # wakes `accept`
-        self._socket.close()
+        # A connection of our own wakes `accept` on every platform; closing the socket does so on some only.
+        own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        with contextlib.suppress(OSError), socket.create_connection((own, self.port), timeout=1.0):
+            pass
 
     def _serve(self, peer: socket.socket) -> None:
         try:

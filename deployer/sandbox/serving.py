@@ -13,6 +13,7 @@ from deployer.sandbox.list_files import load_lists
 from deployer.sandbox.options import Options
 from deployer.sandbox.server import Server
 
+_DESCRIPTORS = 4096
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -26,6 +27,7 @@ def serve(options: Options) -> int:
     kibana = open_kibana(options)
     if options.lists:
         load_lists(kibana, options.lists)
+    _allow_descriptors()
     server = Server(App(kibana), options.host, options.port)
     _announce(kibana, server)
     if threading.current_thread() is threading.main_thread():
@@ -36,6 +38,18 @@ def serve(options: Options) -> int:
     server.run()
     kibana.database.release()
     return 0
+
+
+def _allow_descriptors() -> None:
+    """Every busy connection takes three descriptors; raise a low soft limit as far as that needs."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _announce(kibana: Kibana, server: Server) -> None:

@@ -122,6 +122,7 @@ def test_path_tricks_lead_nowhere(sandbox: Sandbox, path: str) -> None:
         b"\xff\xfe",
         b"[" * 100_000,
         b'{"a":' * 50_000,
+        b'{"filters":' + b"[" * 501 + b"]" * 501 + b"}",
         b"NaN",
         b'{"risk_score": Infinity}',
         b'{"risk_score": 1e999}',
@@ -184,6 +185,24 @@ def test_strange_texts_survive(sandbox: Sandbox) -> None:
         assert (rule["name"], rule["tags"], rule["note"]) == (text, [text], text)
     body = json.dumps(query_rule("lone", name="A\ud800B")).encode()
     assert sandbox.request("POST", RULES, body).json["name"] == "A?B"
+
+
+def test_deep_and_wide_filters_are_kept(sandbox: Sandbox) -> None:
+    """Nesting that can be walked is stored, read and changed; width is no depth."""
+    deep: Any = []
+    for _ in range(400):
+        deep = [deep]
+    for rule_id, filters in (("deep", deep), ("wide", [{"a": ["]", '"', {}]}] * 600)):
+        sandbox.create(query_rule(rule_id, filters=filters))
+        assert sandbox.request("PUT", RULES, query_rule(rule_id, filters=filters, name="x")).json["filters"] == filters
+
+
+def test_many_idle_connections_leave_room(sandbox: Sandbox) -> None:
+    """Clients that connect and say nothing do not keep others out."""
+    idle = [socket.create_connection(("127.0.0.1", sandbox.port)) for _ in range(200)]
+    assert sandbox.request("GET", f"{RULES}/_find").status == 200
+    for connection in idle:
+        connection.close()
 
 
 JSON = st.recursive(

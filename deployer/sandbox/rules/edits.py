@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deployer.sandbox.messages import Body
-from deployer.sandbox.rules import fields
+from deployer.sandbox.rules import parts
 from deployer.sandbox.rules.shape import normalised_actions
 from deployer.sandbox.schema import Check, array, boolean, discriminated, may, need, obj, one_of, strings, text
 from deployer.sandbox.versions import Version
@@ -29,7 +29,7 @@ Edit = Callable[[Body, Any, Body], Body | None]
 ACTION_EDITS = frozenset({"add_rule_actions", "set_rule_actions"})
 _DURATION = r"[1-9]\d*[smh]"
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-_actions = obj({"actions": need(array(fields.BULK_ACTION)), "throttle": may(one_of("rule", "1h", "1d", "7d"))})
+_actions = obj({"actions": need(array(parts.BULK_ACTION)), "throttle": may(one_of("rule", "1h", "1d", "7d"))})
 _schedule = obj({"interval": need(text(pattern=_DURATION)), "lookback": need(text(pattern=_DURATION))})
 _timeline = obj({"timeline_id": need(text()), "timeline_title": need(text())})
 
@@ -41,7 +41,7 @@ def schema(version: Version) -> Check:
         **dict.fromkeys(("add_index_patterns", "delete_index_patterns", "set_index_patterns"), strings()),
         **dict.fromkeys(
             ("add_investigation_fields", "delete_investigation_fields", "set_investigation_fields"),
-            fields.INVESTIGATION_FIELDS,
+            parts.INVESTIGATION_FIELDS,
         ),
         "set_timeline": _timeline,
         "add_rule_actions": _actions,
@@ -49,8 +49,8 @@ def schema(version: Version) -> Check:
         "set_schedule": _schedule,
     }
     if version.since(9, 1):
-        values["set_alert_suppression"] = fields.SUPPRESSION
-        values["set_alert_suppression_for_threshold"] = fields.THRESHOLD_SUPPRESSION
+        values["set_alert_suppression"] = parts.SUPPRESSION
+        values["set_alert_suppression_for_threshold"] = parts.THRESHOLD_SUPPRESSION
     members = {
         name: obj({"type": need(one_of(name)), "value": need(value), "overwrite_data_views": may(boolean)})
         for name, value in values.items()

@@ -11,11 +11,12 @@ from deployer.sandbox.documents import EVERYWHERE, Document
 from deployer.sandbox.errors import SiemError
 from deployer.sandbox.kinds import CONNECTOR, EXCEPTION_ITEM, EXCEPTION_LIST
 from deployer.sandbox.messages import NDJSON_TYPE, Body, Response, from_json, to_json
+from deployer.sandbox.query_schema import query_boolean
 from deployer.sandbox.routing import Route
 from deployer.sandbox.rule_table import StoredRule
 from deployer.sandbox.rules.crud import PATH
 from deployer.sandbox.rules.reading import text_of
-from deployer.sandbox.schema import array, may, need, nullable, obj, query_boolean, text
+from deployer.sandbox.schema import array, may, need, nullable, obj, text
 
 _MOST = 10_000
 _OBJECTS = nullable(obj({"objects": need(array(obj({"rule_id": need(text())})))}))

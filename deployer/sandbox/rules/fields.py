@@ -1,17 +1,32 @@
 """
-The fields of a detection rule: the schemas of create, update and patch for the eight types, and the defaults of a
-response (facts.md sections 2.2 and 2.3; the OpenAPI document has the constraints).
+The fields of a detection rule: the schemas of create, update and patch for the eight types (the OpenAPI document has
+the constraints). What a response shows where a field is absent is in `defaults`.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from deployer.sandbox.rules.parts import (
+    ACTION,
+    ENDPOINT,
+    INTEGRATION,
+    INVESTIGATION_FIELDS,
+    LIST_REFERENCE,
+    MAPPED,
+    OSQUERY,
+    REQUIRED_FIELD,
+    RISK_SCORE,
+    SEVERITY,
+    SUPPRESSION,
+    THREAT,
+    THRESHOLD_SUPPRESSION,
+    THROTTLE,
+    date_math,
+)
 from deployer.sandbox.schema import (
     Check,
     Field,
-    Issue,
     Issues,
     Path,
     anything,
@@ -23,7 +38,6 @@ from deployer.sandbox.schema import (
     need,
     non_empty,
     nullable,
-    number,
     obj,
     one_of,
     record,
@@ -33,153 +47,11 @@ from deployer.sandbox.schema import (
     uuid,
 )
 
-LIST_TYPES = (
-    "detection",
-    "rule_default",
-    "endpoint",
-    "endpoint_trusted_apps",
-    "endpoint_trusted_devices",
-    "endpoint_events",
-    "endpoint_host_isolation_exceptions",
-    "endpoint_blocklists",
-)
-DEFAULT_INDICATOR_PATH = "threat.indicator"
-
-_DATE_MATH = re.compile(
-    r"now([+-]\d+(ms|[smhdwMy]))*(/[smhdwMy])?"
-    r"|\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?)?)?(\|\|([+-]\d+[smhdwMy])*(/[smhdwMy])?)?"
-)
-
-
-def _date_math(value: Any, path: Path, issues: Issues) -> Any:
-    before = len(issues)
-    text()(value, path, issues)
-    if len(issues) == before and not _DATE_MATH.fullmatch(value):
-        issues.append(Issue(path, "Failed to parse date-math expression", "Failed to parse date-math expression"))
-    return value
-
-
-_severity = one_of("low", "medium", "high", "critical")
-_risk_score = integer(least=0, most=100)
-_throttle = union(one_of("no_actions", "rule"), text(pattern=r"[1-9]\d*[smhd]"))
-_named = {"id": need(text()), "name": need(text()), "reference": need(text())}
-_threat = obj(
-    {
-        "framework": need(text()),
-        "tactic": need(obj(_named)),
-        "technique": may(array(obj({**_named, "subtechnique": may(array(obj(_named)))}))),
-    }
-)
-_frequency = obj(
-    {
-        "summary": need(boolean),
-        "notifyWhen": need(one_of("onActiveAlert", "onThrottleInterval", "onActionGroupChange")),
-        "throttle": need(nullable(_throttle)),
-    }
-)
-_action = obj(
-    {
-        "action_type_id": need(text()),
-        "id": need(text()),
-        "params": need(record),
-        "group": may(text()),
-        "uuid": may(non_empty()),
-        "frequency": may(_frequency),
-        "alerts_filter": may(record),
-    }
-)
-BULK_ACTION = obj(
-    {
-        "id": need(text()),
-        "params": need(record),
-        "group": may(text()),
-        "frequency": may(_frequency),
-        "alerts_filter": may(record),
-    },
-    strict=True,  # the only strict object of the rule schemas (facts.md section 1.7)
-)
-_ecs_mapping = record
-_osquery = obj(
-    {
-        "action_type_id": need(one_of(".osquery")),
-        "params": need(
-            obj(
-                {
-                    "query": may(text()),
-                    "ecs_mapping": may(_ecs_mapping),
-                    "queries": may(
-                        array(
-                            obj(
-                                {
-                                    "id": need(text()),
-                                    "query": need(text()),
-                                    "ecs_mapping": may(_ecs_mapping),
-                                    "version": may(text()),
-                                    "platform": may(text()),
-                                    "removed": may(boolean),
-                                    "snapshot": may(boolean),
-                                }
-                            )
-                        )
-                    ),
-                    "pack_id": may(text()),
-                    "saved_query_id": may(text()),
-                    "timeout": may(number),
-                }
-            )
-        ),
-    }
-)
-_endpoint = obj(
-    {
-        "action_type_id": need(one_of(".endpoint")),
-        "params": need(
-            discriminated(
-                "command",
-                {
-                    "isolate": obj({"command": need(text()), "comment": may(text())}),
-                    **{
-                        command: obj(
-                            {
-                                "command": need(text()),
-                                "comment": may(text()),
-                                "config": need(obj({"field": need(text()), "overwrite": may(boolean)})),
-                            }
-                        )
-                        for command in ("kill-process", "suspend-process")
-                    },
-                },
-            )
-        ),
-    }
-)
-_duration = obj({"value": need(integer(least=1)), "unit": need(one_of("s", "m", "h"))})
-SUPPRESSION = obj(
-    {
-        "group_by": need(strings(least=1, most=3)),
-        "duration": may(_duration),
-        "missing_fields_strategy": may(one_of("doNotSuppress", "suppress")),
-    }
-)
-THRESHOLD_SUPPRESSION = obj({"duration": need(_duration)})
-INVESTIGATION_FIELDS = obj({"field_names": need(array(non_empty(), least=1))})
-_required_field = obj({"name": need(non_empty()), "type": need(non_empty())})
-_reference = obj(
-    {
-        "id": need(non_empty()),
-        "list_id": need(non_empty()),
-        "type": need(one_of(*LIST_TYPES)),
-        "namespace_type": need(one_of("agnostic", "single")),
-    }
-)
-_integration = obj({"package": need(non_empty()), "version": need(non_empty()), "integration": may(non_empty())})
-_mapped = {"field": need(text()), "operator": need(one_of("equals")), "value": need(text())}
-
 _REQUIRED = {
     "name": need(text(least=1)),
     "description": need(text(least=1)),
-    "risk_score": need(_risk_score),
-    "severity": need(_severity),
+    "risk_score": need(RISK_SCORE),
+    "severity": need(SEVERITY),
 }
 _OPTIONAL = {
     "rule_name_override": may(text()),
@@ -197,26 +69,26 @@ _OPTIONAL = {
     "namespace": may(text()),
     "meta": may(record),
     "investigation_fields": may(INVESTIGATION_FIELDS),
-    "throttle": may(nullable(_throttle)),
+    "throttle": may(nullable(THROTTLE)),
     "version": may(integer(least=1)),
     "tags": may(strings()),
     "enabled": may(boolean),
-    "risk_score_mapping": may(array(obj({**_mapped, "risk_score": may(_risk_score)}))),
-    "severity_mapping": may(array(obj({**_mapped, "severity": need(_severity)}))),
+    "risk_score_mapping": may(array(obj({**MAPPED, "risk_score": may(RISK_SCORE)}))),
+    "severity_mapping": may(array(obj({**MAPPED, "severity": need(SEVERITY)}))),
     "interval": may(text()),
-    "from": may(_date_math),
+    "from": may(date_math),
     "to": may(text()),
-    "actions": may(array(_action)),
-    "exceptions_list": may(array(_reference)),
+    "actions": may(array(ACTION)),
+    "exceptions_list": may(array(LIST_REFERENCE)),
     "author": may(strings()),
     "false_positives": may(strings()),
     "references": may(strings()),
     "max_signals": may(integer(least=1)),
-    "threat": may(array(_threat)),
+    "threat": may(array(THREAT)),
     "setup": may(text()),
-    "related_integrations": may(array(_integration)),
-    "required_fields": may(array(_required_field)),
-    "response_actions": may(array(discriminated("action_type_id", {".osquery": _osquery, ".endpoint": _endpoint}))),
+    "related_integrations": may(array(INTEGRATION)),
+    "required_fields": may(array(REQUIRED_FIELD)),
+    "response_actions": may(array(discriminated("action_type_id", {".osquery": OSQUERY, ".endpoint": ENDPOINT}))),
 }
 
 _kql_language = one_of("kuery", "lucene")
@@ -360,60 +232,3 @@ def PATCH(value: Any, path: Path, issues: Issues) -> Any:  # noqa: N802 - stands
         if not found:
             return clean
     return _patch_union(value, path, issues)
-
-
-ABSENT = object()
-
-# What a response shows where nothing was sent, in the order in which Kibana prints it; ABSENT means the key is not
-# there.
-RESPONSE_FIELDS: tuple[tuple[str, Any], ...] = (
-    ("risk_score", ABSENT),
-    ("severity", ABSENT),
-    ("building_block_type", ABSENT),
-    ("namespace", ABSENT),
-    ("note", ABSENT),
-    ("license", ABSENT),
-    ("output_index", ""),
-    ("timeline_id", ABSENT),
-    ("timeline_title", ABSENT),
-    ("meta", ABSENT),
-    ("rule_name_override", ABSENT),
-    ("timestamp_override", ABSENT),
-    ("timestamp_override_fallback_disabled", ABSENT),
-    ("investigation_fields", ABSENT),
-    ("author", []),
-    ("false_positives", []),
-    ("from", "now-6m"),
-    ("max_signals", 100),
-    ("risk_score_mapping", []),
-    ("severity_mapping", []),
-    ("threat", []),
-    ("to", "now"),
-    ("references", []),
-    ("exceptions_list", []),
-    ("related_integrations", []),
-    ("required_fields", []),
-    ("setup", ""),
-    ("response_actions", ABSENT),
-)
-TYPE_DEFAULTS: dict[str, dict[str, Any]] = {
-    "eql": {},
-    "query": {"query": "", "language": "kuery"},
-    "saved_query": {"language": "kuery"},
-    "threshold": {"language": "kuery"},
-    "threat_match": {"language": "kuery", "threat_indicator_path": DEFAULT_INDICATOR_PATH},
-    "machine_learning": {},
-    "new_terms": {"language": "kuery"},
-    "esql": {},
-}
-# How alerting calls each type (facts.md section 2.5).
-ALERTING_TYPES = {
-    "query": "siem.queryRule",
-    "saved_query": "siem.savedQueryRule",
-    "eql": "siem.eqlRule",
-    "esql": "siem.esqlRule",
-    "machine_learning": "siem.mlRule",
-    "new_terms": "siem.newTermsRule",
-    "threat_match": "siem.indicatorRule",
-    "threshold": "siem.thresholdRule",
-}

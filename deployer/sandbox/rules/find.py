@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from deployer.sandbox.call import Call
 from deployer.sandbox.errors import SiemError
-from deployer.sandbox.kql import Condition, KqlError, compile_filter
+from deployer.sandbox.kql import compile_filter
+from deployer.sandbox.kql_match import Condition, KqlError
 from deployer.sandbox.messages import Body, Response, from_json, text_response, to_json
+from deployer.sandbox.query_schema import query_integer, query_list
 from deployer.sandbox.routing import Route
 from deployer.sandbox.rules.crud import PATH
 from deployer.sandbox.rules.reading import text_of
-from deployer.sandbox.schema import may, one_of, query_integer, query_list, text
+from deployer.sandbox.schema import may, one_of, text
 
 _WINDOW = 10_000
 _EXECUTION = "execution_summary.last_execution"

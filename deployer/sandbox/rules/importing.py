@@ -17,6 +17,7 @@ from deployer.sandbox.exception_import import Imported, import_exceptions
 from deployer.sandbox.exception_lists import find_list
 from deployer.sandbox.messages import Body, Response, json_response
 from deployer.sandbox.multipart import read_form
+from deployer.sandbox.query_schema import query_boolean
 from deployer.sandbox.routing import Route
 from deployer.sandbox.rules import breaker, checks, shape, writing
 from deployer.sandbox.rules.actions import find_connector
@@ -24,7 +25,7 @@ from deployer.sandbox.rules.crud import PATH
 from deployer.sandbox.rules.import_connectors import ImportedConnectors, import_connectors
 from deployer.sandbox.rules.import_file import ImportFile, error, read_file
 from deployer.sandbox.rules.prebuilt import assets, source_of
-from deployer.sandbox.schema import may, query_boolean
+from deployer.sandbox.schema import may
 
 _MOST_BYTES = 10_485_760
 _MOST_RULES = 10_000
@@ -144,7 +145,7 @@ def _store(work: _Work, props: Body) -> None:
     after = writing.save(call, stored.pk, before, after, skip_equal=False, connectors=work.connectors.ids)
     enabled = bool(props.get("enabled", before["enabled"]))
     if enabled != before["enabled"]:
-        writing.flip(call, stored, after, enabled=enabled)
+        writing.flip(call, after, enabled=enabled)
 
 
 def _create(work: _Work, props: Body, *, prebuilt: bool) -> None:

@@ -9,22 +9,11 @@ from deployer.sandbox.call import Call
 from deployer.sandbox.clock import new_uuid
 from deployer.sandbox.errors import request_body_error
 from deployer.sandbox.messages import Body, Response, json_response
+from deployer.sandbox.query_schema import query_boolean
 from deployer.sandbox.routing import Route
 from deployer.sandbox.rules import checks, fields
 from deployer.sandbox.rules.crud import PATH
-from deployer.sandbox.schema import (
-    Check,
-    Issue,
-    Issues,
-    Path,
-    integer,
-    may,
-    need,
-    obj,
-    query_boolean,
-    render,
-    text,
-)
+from deployer.sandbox.schema import Check, Issue, Issues, Path, integer, may, need, obj, render, text
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})")
 _MOST_LOGS = 60

@@ -10,7 +10,8 @@ from typing import Any
 
 from deployer.sandbox.clock import new_uuid
 from deployer.sandbox.messages import Body
-from deployer.sandbox.rules.fields import ABSENT, RESPONSE_FIELDS, TYPE_DEFAULTS, TYPE_FIELDS
+from deployer.sandbox.rules.defaults import ABSENT, RESPONSE_FIELDS, TYPE_DEFAULTS
+from deployer.sandbox.rules.fields import TYPE_FIELDS
 
 SYSTEM_CONNECTOR = "system-connector-"
 INTERNAL: Body = {"type": "internal"}
@@ -78,13 +79,14 @@ def _add_type_fields(rule: Body, props: Body) -> None:
         if value is not ABSENT:
             rule[name] = value
     if kind == "threshold":
-        rule["threshold"] = {**rule["threshold"], "field": as_list(rule["threshold"]["field"])}
+        rule["threshold"] = {**rule["threshold"], "field": _fields(rule["threshold"]["field"])}
     elif kind == "machine_learning":
-        rule["machine_learning_job_id"] = as_list(rule["machine_learning_job_id"])
+        jobs = rule["machine_learning_job_id"]
+        rule["machine_learning_job_id"] = jobs if isinstance(jobs, list) else [jobs]
 
 
-def as_list(value: Any) -> list[str]:
-    """One name or several, always as a list; a blank one is none (facts.md section 2.4)."""
+def _fields(value: Any) -> list[str]:
+    """One field or several, always as a list; a blank one is none (facts.md section 2.4)."""
     if isinstance(value, list):
         return value
     return [value] if value else []

@@ -43,7 +43,7 @@ def save(
     return after
 
 
-def flip(call: Call, stored: StoredRule, rule: Body, *, enabled: bool) -> Body:
+def flip(call: Call, rule: Body, *, enabled: bool) -> Body:
     """
     Enable or disable a rule and return it; never touches the revision. Raises the circuit breaker's error, which
     leaves an update that was stored just before as it is.
@@ -51,10 +51,15 @@ def flip(call: Call, stored: StoredRule, rule: Body, *, enabled: bool) -> Body:
     if enabled and "enable-fails" in call.faults:
         raise SiemError(500, call.faults["enable-fails"].message)
     with call.kibana.database.transaction():
+        # Read again: a write between the two of a PUT must not be undone by the second one.
+        current = call.kibana.rules.by_id(call.space, rule["id"])
+        if current is None:
+            raise SiemError(404, f'id: "{rule["id"]}" not found')
+        rule = current.rule()
         if enabled:
             breaker.check(call, rule, "enabled")
         flipped = {**rule, "enabled": enabled, "updated_at": call.kibana.clock.iso(), "updated_by": call.user.name}
-        call.kibana.rules.update(call.space, stored.pk, flipped)
+        call.kibana.rules.update(call.space, current.pk, flipped)
     return flipped
 
 
@@ -66,7 +71,7 @@ def finish(call: Call, stored: StoredRule, before: Body, after: Body, enabled: b
     call.spend(1)
     answer = after
     if enabled is not None and enabled != before["enabled"]:
-        flip(call, stored, after, enabled=enabled)
+        flip(call, after, enabled=enabled)
         answer = {**after, "enabled": enabled}
     text = to_json(shown(call, answer))
     return f'{text[:-1]},"execution_summary":{stored.summary}}}' if stored.summary else text
