@@ -13,21 +13,24 @@ from deployer.errors import StateError
 _CREDENTIALS: Final = {
     "s3": (
         "AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN "
-        "AWS_ROLE_SESSION_NAME AWS_STS_ENDPOINT AWS_CONTAINER_CREDENTIALS_RELATIVE_URI "
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_SERVER_SIDE_ENCRYPTION "
-        "AWS_SSE_KMS_KEY_ID AWS_SSE_BUCKET_KEY_ENABLED"
+        "AWS_ROLE_SESSION_NAME AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI "
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_SERVER_SIDE_ENCRYPTION AWS_SSE_KMS_KEY_ID "
+        "AWS_SSE_BUCKET_KEY_ENABLED"
     ),
     "gs": (
-        "GOOGLE_SERVICE_ACCOUNT GOOGLE_SERVICE_ACCOUNT_PATH GOOGLE_SERVICE_ACCOUNT_KEY GOOGLE_APPLICATION_CREDENTIALS "
+        "GOOGLE_SERVICE_ACCOUNT|GOOGLE_SERVICE_ACCOUNT_PATH GOOGLE_SERVICE_ACCOUNT_KEY GOOGLE_APPLICATION_CREDENTIALS "
         "GOOGLE_BEARER_TOKEN"
     ),
     "az": (
-        "AZURE_STORAGE_ACCOUNT_KEY AZURE_STORAGE_ACCESS_KEY AZURE_STORAGE_SAS_TOKEN AZURE_STORAGE_SAS_KEY "
+        "AZURE_STORAGE_ACCOUNT_KEY|AZURE_STORAGE_ACCESS_KEY AZURE_STORAGE_SAS_TOKEN|AZURE_STORAGE_SAS_KEY "
         "AZURE_STORAGE_TOKEN AZURE_CLIENT_ID AZURE_CLIENT_SECRET AZURE_TENANT_ID AZURE_AUTHORITY_HOST "
         "AZURE_FEDERATED_TOKEN_FILE AZURE_MSI_ENDPOINT AZURE_OBJECT_ID AZURE_MSI_RESOURCE_ID AZURE_USE_AZURE_CLI"
     ),
 }
-"""The variables that say who we are, in the spelling of each cloud's own tools; obstore takes them in lower case."""
+"""
+The variables that say who we are, in the spelling of each cloud's own tools; obstore takes them in lower case. Of two
+names for one thing (`A|B`) the first that is set counts: obstore refuses to be given both.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,7 @@ def connect(place: Place, environ: Mapping[str, str]) -> Bucket:
 
 def config_of(place: Place, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return obstore's `config` for a place: who we are, and where its service is. Secret."""
-    config: dict[str, Any] = {
-        name.lower(): environ[name] for name in _CREDENTIALS[place.kind].split() if environ.get(name)
-    }
+    config = _credentials(place, environ)
     endpoint = endpoint_of(place, environ)
     if place.kind == "s3":
         hosted = endpoint.startswith(f"https://{place.where}.s3.")
@@ -71,6 +72,12 @@ def config_of(place: Place, environ: Mapping[str, str]) -> dict[str, Any]:
     if place.kind == "gs":
         return config | {"base_url": endpoint}
     return config | {"endpoint": endpoint, "account_name": environ.get("AZURE_STORAGE_ACCOUNT_NAME", "")}
+
+
+def _credentials(place: Place, environ: Mapping[str, str]) -> dict[str, Any]:
+    things = (names.split("|") for names in _CREDENTIALS[place.kind].split())
+    named = (next((name for name in names if environ.get(name)), None) for names in things)
+    return {name.lower(): environ[name] for name in named if name}
 
 
 def _open(place: Place, environ: Mapping[str, str], retries: int) -> Any:

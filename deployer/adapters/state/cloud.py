@@ -170,9 +170,10 @@ def _version(meta: Mapping[str, Any]) -> str:
 
 
 def _codes(exc: Exception) -> str:
-    """Return what an error of a cloud says in codes: `: 404 NoSuchBucket`; or the reason in front of the details."""
+    """Return the part of an error that is safe and helps: `: 404 NoSuchBucket`, what is missing, or its kind."""
     text = str(exc)
-    codes = [*re.findall(r"status(?: code)?:? (\d{3})", text)[:1], *re.findall(r"<Code>(\w+)</Code>", text)[:1]]
-    if not codes and re.search(r"error sending request|Connect|timed out|operation timed", text):
+    patterns = (r"status(?: code)?:? (\d{3})", r"<Code>(\w+)</Code>", r"(Missing \w+|Unable to \w+ [\w ]+file)")
+    codes = [found[1] for pattern in patterns if (found := re.search(pattern, text))]
+    if not codes and re.search(r"error sending request|timed out", text):
         codes = ["no answer"]
     return f": {' '.join(codes)}" if codes else f" ({type(exc).__name__})"

@@ -9,44 +9,18 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from deployer.adapters.git import GitProgram
-from deployer.adapters.state.branch import Branch
 from deployer.adapters.state.buckets import connect
 from deployer.adapters.state.cloud import CloudStore
 from deployer.adapters.state.file import FileStore
-from deployer.adapters.state.git import GitStore
 from deployer.adapters.state.place import parse_place
 from deployer.core.ports import Store
+from tests.support.stores import Backend, git, git_store, plain_environ, s3_environ
 
 KINDS = ("file", "git", "s3")
-
-
-@dataclass(frozen=True)
-class Backend:
-    """One store: `open` returns a further handle on it, as another process would have; `place` is its setting."""
-
-    kind: str
-    place: str
-    environ: dict[str, str]
-    root: Path
-    open: Callable[[], Store]
-
-
-def plain_environ(home: Path) -> dict[str, str]:
-    """Return an environment as bare as a CI runner's: no user, no configuration."""
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"}
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run git for a test's own purposes; return its output."""
-    identity = ("-c", "user.name=tester", "-c", "user.email=tester@localhost", "-c", "init.defaultBranch=main")
-    command = ["git", *identity, *arguments]
-    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture
@@ -68,8 +42,9 @@ def remote(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
     """The URL of a moto server with one bucket, `state`."""
-    if importlib.util.find_spec("moto") is None or importlib.util.find_spec("flask") is None:
-        pytest.skip("moto[server] is not installed: the S3 backend is not tested")
+    missing = [name for name in ("moto", "flask", "obstore") if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} is not installed: the S3 backend is not tested")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -95,12 +70,6 @@ def _await(port: int, server: "subprocess.Popen[bytes]") -> None:
     raise AssertionError("the moto server did not start")
 
 
-def s3_environ(url: str) -> dict[str, str]:
-    """Return made-up credentials for a server on this machine."""
-    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "eu-central-1"}
-    return keys | {"AWS_ENDPOINT_URL": url}
-
-
 _prefixes = itertools.count()
 
 
@@ -122,13 +91,6 @@ def make_backend(request: pytest.FixtureRequest, tmp_path: Path, environ: dict[s
         )
 
     return make
-
-
-def git_store(url: Path | str, root: Path, environ: dict[str, str], *, fresh_for: float = 0.0) -> GitStore:
-    """Return a handle on the branch `state`, whose reads look at the remote each time unless told otherwise."""
-    program = GitProgram(root, environ)
-    cache = (root / ".deployer" / "git-store", "test")
-    return GitStore(lambda: Branch(str(url), "state", program, cache), f"git:{url}#state", fresh_for=fresh_for)
 
 
 @pytest.fixture(params=KINDS)

@@ -1,7 +1,6 @@
 """Deployers at once, and deployers killed: one winner per swap, and a store that stays readable."""
 
 import hashlib
-import importlib.util
 import json
 import random
 import signal
@@ -15,11 +14,9 @@ from pathlib import Path
 import pytest
 
 from deployer.adapters.state.opening import open_store
+from tests.adapters.state import racer
 
 _SCRIPT = Path(__file__).with_name("racer.py")
-_SPEC = importlib.util.spec_from_file_location("racer", _SCRIPT)
-racer = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(racer)
 
 
 def start(backend, what: str, who: str, last: int = 0) -> "subprocess.Popen[str]":
