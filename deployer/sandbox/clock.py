@@ -37,12 +37,6 @@ class Clock:
         return self._date
 
 
-def iso_at(seconds: float) -> str:
-    """A moment in seconds since the epoch, as Kibana prints times."""
-    whole = int(seconds)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((seconds - whole) * 1000):03d}Z"
-
-
 def new_uuid() -> str:
     """A random version 4 UUID; without the `uuid` module, whose import costs as much as the rest of the start."""
     digits = bytearray(os.urandom(16))

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from deployer.sandbox.clock import new_uuid
 from deployer.sandbox.errors import SandboxError
@@ -230,8 +229,3 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-
-
-def row_values(rows: list[Any]) -> list[str]:
-    """The single column of rows that have one."""
-    return [row[0] for row in rows]

@@ -57,6 +57,7 @@ class _Parser:
         self._depth = 0
 
     def parse(self) -> Condition:
+        """The condition of the whole text."""
         condition = self._or(self._primary)
         if self._kind() != "end":
             raise self._error()

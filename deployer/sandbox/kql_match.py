@@ -63,6 +63,7 @@ ALL = Condition("1")
 
 
 def equal(field: str, value: Value) -> Condition:
+    """The condition of `field: value`. Raises KqlError for a value that the field cannot have."""
     name = field.removeprefix(_PREFIX)
     if name in _FLAGS:
         return _flag(_FLAGS[name], value)
@@ -133,6 +134,7 @@ _COMPARE = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
 def compare(field: str, operator: str, value: str) -> Condition:
+    """The condition of a range, such as `field >= value`. Raises KqlError for a number that is none."""
     name = field.removeprefix(_PREFIX)
     if name in _NUMBERS:
         if not re.fullmatch(r"-?\d+(\.\d+)?", value):

@@ -104,3 +104,19 @@ def test_a_large_space_grows_linearly_at_worst(
     assert large[filtered] <= small[filtered] * 4 * 1.5
     assert large[f"{page}1"] <= small[f"{page}1"] * 4 * 1.5
     assert large[f"{page}10"] <= small[f"{page}5"] * 4 * 1.5
+
+
+def test_the_time_model_takes_its_time(start: Callable[..., Sandbox]) -> None:
+    """Latency on every request, cost per rule written, and a wait for the next refresh after writes."""
+    sandbox = start(latency_ms=20, rule_cost_ms=30, refresh_ms=200)
+    assert seconds(sandbox, "GET", f"{RULES}/_find") >= 0.02
+    for number in range(5):
+        sandbox.create(query_rule(f"r-{number}"))
+    started = time.perf_counter()
+    sandbox.request("POST", f"{RULES}/_bulk_action", {"action": "disable", "query": ""})
+    assert time.perf_counter() - started >= 0.02 + 5 * 0.03
+    writes = []
+    for number in range(3):
+        sandbox.request("PUT", RULES, query_rule("r-1", name=str(number)))
+        writes.append(time.perf_counter())
+    assert writes[2] - writes[0] >= 2 * 0.2 * 0.9

@@ -43,6 +43,17 @@ def test_a_restart_keeps_everything(start: Start, data: Path) -> None:
 
 def test_a_kill_loses_nothing_that_was_answered(start: Start, data: Path) -> None:
     """SIGKILL in the midst of writing: every rule whose answer arrived is there, whole, and the file is sound."""
+    _kill_and_compare(start, data)
+
+
+@pytest.mark.torture
+def test_many_kills_lose_nothing_that_was_answered(start: Start, data: Path) -> None:
+    """The same, thirty times."""
+    for turn in range(30):
+        _kill_and_compare(start, data.with_name(f"{turn}.sqlite3"))
+
+
+def _kill_and_compare(start: Start, data: Path) -> None:
     sandbox = start(data)
     answered: list[str] = []
 
@@ -65,6 +76,7 @@ def test_a_kill_loses_nothing_that_was_answered(start: Start, data: Path) -> Non
     lines = again.request("POST", f"{RULES}/_export").lines
     assert set(answered) <= {line.get("rule_id") for line in lines}
     assert lines[-1]["exported_rules_count"] == len(lines) - 1
+    again.stop()
 
 
 def test_two_processes_share_one_file(start: Start, data: Path) -> None:

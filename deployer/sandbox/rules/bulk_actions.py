@@ -42,10 +42,12 @@ class Batch:
 
 
 def enable(batch: Batch, chosen: list[StoredRule]) -> None:
+    """Switch the rules on."""
     _switch(batch, chosen, enabled=True)
 
 
 def disable(batch: Batch, chosen: list[StoredRule]) -> None:
+    """Switch the rules off."""
     _switch(batch, chosen, enabled=False)
 
 
@@ -92,6 +94,7 @@ def _breaker_trips(batch: Batch, rules: list[Body]) -> bool:
 
 
 def delete(batch: Batch, chosen: list[StoredRule]) -> None:
+    """Remove the rules."""
     with batch.call.kibana.database.transaction():
         for stored, rule in _again(batch, chosen):
             if batch.fails(rule):
@@ -130,6 +133,7 @@ def _copy(call: Call, rule: Body, wanted: Body) -> Body:
 
 
 def run(batch: Batch, chosen: list[StoredRule]) -> None:
+    """Schedule manual runs: only enabled rules can have them, and nothing runs here."""
     for stored in chosen:
         rule = stored.rule()
         if not rule["enabled"]:
@@ -141,6 +145,7 @@ def run(batch: Batch, chosen: list[StoredRule]) -> None:
 
 
 def fill_gaps(batch: Batch, chosen: list[StoredRule]) -> None:
+    """Fill gaps: rules never run here, so an enabled one has none, and a disabled one is an error."""
     for stored in chosen:
         rule = stored.rule()
         if rule["enabled"]:
@@ -150,6 +155,7 @@ def fill_gaps(batch: Batch, chosen: list[StoredRule]) -> None:
 
 
 def edit(batch: Batch, chosen: list[StoredRule]) -> None:
+    """Apply the edit operations to each rule."""
     with batch.call.kibana.database.transaction():
         for stored, rule in _again(batch, chosen):
             if batch.fails(rule):

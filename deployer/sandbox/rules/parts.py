@@ -44,6 +44,7 @@ _DATE_MATH = re.compile(
 
 
 def date_math(value: Any, path: Path, issues: Issues) -> Any:
+    """A moment in date math: `now-6m`, `now/d`, or a date with `||` and an offset."""
     before = len(issues)
     text()(value, path, issues)
     if len(issues) == before and not _DATE_MATH.fullmatch(value):
