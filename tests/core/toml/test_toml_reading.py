@@ -1,0 +1,140 @@
+"""Reading TOML: what is said about a file that is not TOML, and about one that needs TOML 1.1."""
+
+from __future__ import annotations
+
+import pytest
+import tomli
+
+from deployer.core.toml import TomlError, locator, read
+from deployer.core.toml.lint import toml_1_1_only
+from deployer.core.toml.place import path_text
+from deployer.core.toml.syntax import scan
+
+pytestmark = pytest.mark.quick
+
+BROKEN = {
+    'a = "C:\\windows"': (1, 8, r"`\w` is not an escape"),
+    'x = 1\nq = """\nC:\\windows\n"""': (3, 3, r"`\w` is not an escape"),
+    'a = "\\u12"': (1, 8, "the escape needs hexadecimal digits"),
+    'a = "\\ud800"': (1, 12, "the escape names no character"),
+    'x = 1\nq = """\nabc\n': (2, 5, "the string that starts here is never closed"),
+    "x = 1\nq = '''\nabc\n": (2, 5, "the string that starts here is never closed"),
+    'a = "abc\nb = 1': (1, 5, "the string that starts here is never closed"),
+    "a = 'abc\r\nb = 1": (1, 5, "the string that starts here is never closed"),
+    "[b]\nc = 1\n[b]": (3, 2, "`b` is already defined in line 1"),
+    "a = 1\n\n'a' = 2": (3, 1, "`a` is already defined in line 1"),
+    "a.b = 1\na = 2": (2, 1, "`a` is already defined in line 1"),
+    "a = 1\na.b = 2": (2, 1, "`a` is already defined in line 1"),
+    "[a]\nb.c = 1\n[a.b]": (3, 4, "`b` is already defined in line 2"),
+    "a = [1]\n[[a]]": (2, 3, "`a` is already defined in line 1"),
+    "[[a]]\n[a]": (2, 2, "`a` is already defined in line 1"),
+    "[a]\n[[a]]": (2, 3, "`a` is already defined in line 1"),
+    "a = { x = 1 }\n[a.y]": (2, 2, "`a` is already defined in line 1"),
+    "a = { x = 1 }\n[[a.y]]": (2, 3, "`a` is already defined in line 1"),
+    "a = {b = 1, b = 2}": (1, 13, "`b` is already defined in line 1"),
+    "a = True": (1, 5, "`True` is not a value; write true"),
+    "a = null": (1, 5, "TOML has no null"),
+    "a = low": (1, 5, "`low` is not a value; text needs quotes"),
+    "a = ": (1, 5, "expected a value"),
+    "a": (1, 2, "expected `=`"),
+    "a = 1 2": (1, 7, "expected the end of the line"),
+    "a = 007": (1, 6, "expected the end of the line"),
+    "größe = 1": (1, 3, "expected `=`"),
+    "élan = 1": (1, 1, "a key with the character `é` needs quotes"),
+    "= 1": (1, 1, "expected a key"),
+    "a. = 1": (1, 4, "expected a key"),
+    "[a": (1, 3, "expected `]`"),
+    "[[a]": (1, 4, "expected `]]`"),
+    "a = [1 2]": (1, 8, "expected `,` or `]`"),
+    "a = {x = 1 y = 2}": (1, 12, "expected `,` or `}`"),
+    "a = 2026-02-30": (1, 5, "there is no such date"),
+    "\ufeffa = 1": (1, 1, "byte order mark"),
+    'a = "\x00"': (1, 6, "U+0000 is not allowed"),
+    "# \x07": (1, 3, "U+0007 is not allowed"),
+    "a = 1\rb = 2": (1, 6, "a carriage return stands alone"),
+    "a = " + "9" * 5000: (1, 5, "too many digits"),
+    "a = " + "[" * 500: (0, 0, "nested too deeply"),
+    "a" + ".a" * 2000 + " = 1": (0, 0, "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), BROKEN.items(), ids=[text[:30] for text in BROKEN])
+def test_a_broken_text_is_explained(text, expected):
+    """Each broken text has a line, a column and a sentence without Python in it."""
+    line, column, words = expected
+    with pytest.raises(TomlError) as caught:
+        read(text)
+    error = caught.value
+    assert (error.line, error.column) == (line, column)
+    assert words in error.message
+    assert str(error) == (f"line {line}, column {column}: {error.message}" if line else error.message)
+    assert not any(word in error.message for word in ("TOMLDecodeError", "('", "namespace", "\\x0"))
+
+
+def test_a_message_of_tomli_that_we_do_not_know_is_passed_on():
+    """A newer tomli's words are kept, in lower case like ours."""
+    from deployer.core.toml.reading import _plain
+
+    assert _plain(tomli.TOMLDecodeError("Something new", "a = 1", 2)) == "something new"
+
+
+NEWER = {
+    "a = { x = 1,\n y = 2 }": [(1, 13)],
+    "a = {\n x = 1, # c\n}": [(1, 6), (2, 7)],
+    "a = { x = 1, }": [(1, 12)],
+    "a = [{ x = [1,\n 2], }]": [(2, 4)],
+    'a = "\\e[0m"\n"\\x41" = 1': [(1, 6), (2, 2)],
+    '["\\x41"]\nb = """\n\\e"""': [(1, 3), (3, 1)],
+    "a = { '\\x' = \"\\x41\" }": [(1, 15)],
+    "a = 07:32\nb = 1979-05-27T07:32\nc = 1979-05-27 07:32Z": [(1, 5), (2, 5), (3, 5)],
+    "a = [07:32, 07:32:00]": [(1, 6)],
+}
+OLDER = [
+    "a = '\\e \\x41'\n# { \\e 07:32 ,}\nb = '''\n{\n\\e'''",
+    'a = "\\\\e \\\\x41"\nb = """\\\\x {\n"""',
+    "a = { x = [1,\n 2], y = '''\n''' }",
+    "a = 07:32:00\nb = 1979-05-27T07:32:00.5+01:00\n'07:32' = 1\nc = '07:32'",
+    'a = { x = "}", y = "{," }',
+]
+
+
+@pytest.mark.parametrize("text", NEWER, ids=range(len(NEWER)))
+def test_what_only_toml_1_1_allows_is_found(text):
+    """Each use of newer syntax is found, with its place and what to write instead."""
+    read(text)
+    found = toml_1_1_only(text)
+    assert [(finding.line, finding.column) for finding in found] == NEWER[text]
+    assert all("needs TOML 1.1; " in finding.message for finding in found)
+
+
+@pytest.mark.parametrize("text", OLDER, ids=range(len(OLDER)))
+def test_what_only_looks_like_toml_1_1_is_not_found(text):
+    """Comments, literal strings, doubled backslashes and lines inside values are TOML 1.0."""
+    read(text)
+    assert toml_1_1_only(text) == ()
+
+
+def test_the_scanner_refuses_what_it_cannot_follow():
+    """Values nested a hundred deep and keys of a hundred parts are refused with their place: no stack overflow."""
+    with pytest.raises(TomlError, match="line 1, column 105: values are nested more than 100 levels"):
+        scan("a = " + "[" * 200 + "]" * 200)
+    with pytest.raises(TomlError, match="the key has more than 100 parts"):
+        scan("a" + ".a" * 200 + " = 1")
+    for text in ("a", "a = ", "a = [1", "a = {", "a = {b}", "[a", "a = 1 b", ". = 1"):
+        with pytest.raises(TomlError):
+            scan(text)
+
+
+def test_the_locator_gives_line_and_column_of_a_key():
+    """`locator` maps key paths to places, and paths that are not there to (0, 0)."""
+    locate = locator("[rule]\n  name = 'x'\n[[rule.threat]]\n")
+    assert locate(("rule", "name")) == (2, 3)
+    assert locate(("rule", "threat", 0)) == (3, 1)
+    assert locate(("rule", "other")) == (0, 0)
+
+
+def test_a_path_is_written_for_people():
+    """Names with dots are quoted, indices stand in brackets."""
+    assert path_text(("rule", "threat", 0, "tactic", "id")) == "rule.threat[0].tactic.id"
+    assert path_text(("a", "file.path", "")) == 'a."file.path".""'
+    assert path_text(()) == ""
