@@ -20,7 +20,7 @@ from tests.support.shared import corpus, needs_shared
 pytestmark = needs_shared
 
 DATES = ("2026-05", "2026-08")
-EDITED = 9  # every ninth file in `make test`, every file in `make torture`
+EDITED = 18  # every eighteenth file in `make test`, every file in `make torture`
 
 
 @functools.cache
@@ -163,8 +163,8 @@ def edit_all(date, step):
 
 @pytest.mark.parametrize("date", DATES)
 def test_an_edit_touches_only_its_lines(date):
-    """Thirteen edits on every ninth file: data right, few lines touched, in files as they are and laid out."""
-    assert edit_all(date, EDITED) > 2_000
+    """Thirteen edits on every eighteenth file: data right, few lines touched, in files as they are and laid out."""
+    assert edit_all(date, EDITED) > 1_000
 
 
 @pytest.mark.torture

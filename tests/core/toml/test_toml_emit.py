@@ -11,7 +11,7 @@ from deployer.core.toml.emit import emit, emit_rule
 
 pytestmark = pytest.mark.quick
 
-TAGS = ["Domain: Endpoint", "OS: Windows", "Use Case: Threat Detection", "Tactic: Execution", "Data: X", "Owner: A"]
+TAGS = ["Domain: Endpoint", "OS: Windows", "Use Case: Threat Detection", "Tactic: Execution", "Data: X", "Owner: Acme"]
 
 RULE = {
     "rule": {
@@ -62,7 +62,7 @@ tags = [
     "Use Case: Threat Detection",
     "Tactic: Execution",
     "Data: X",
-    "Owner: A",
+    "Owner: Acme",
 ]
 type = "eql"
 
