@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from deployer.sandbox import faults
+from deployer.sandbox import faults, serve
 from deployer.sandbox.errors import SandboxError
 from deployer.sandbox.options import Options
 
@@ -27,8 +27,6 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _serve(parsed: dict[str, object]) -> int:
-    from deployer.sandbox.serving import serve
-
     specs = parsed.pop("fault")
     return serve(Options(faults=tuple(specs), **parsed))  # type: ignore[arg-type]  # argparse has given each its type
 
