@@ -7,7 +7,7 @@ What did not change is copied from the source.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,30 +79,41 @@ def string_like(raw: str, value: str, *, lines: bool = True) -> str:
 
 
 def _block_like(raw: str, value: str, *, newline_first: bool) -> str:
-    '''Write a """ block, taking lines that the old block has from there: `\\"` and `\\t` stay as they are.'''
-    known, last = _written_lines(raw)
-    *lines, end = checked(value).split("\n")
-    start = "".join(f"{_line_like(known, line)}\n" for line in lines)
-    if end == last[0]:
-        return as_block('"""', start + last[1], newline_first=newline_first)
-    return as_block('"""', end_escaped(start + _line_like(known, end)), newline_first=newline_first)
+    '''Write a """ block, taking lines that the old block has from there: `\\"`, `\\t`, `\\n` stay as they are.'''
+    known, (said, written) = _written_lines(raw)
+    lines, ending = checked(value).split("\n"), said.split("\n")
+    if lines[-len(ending) :] == ending:
+        body = "".join(f"{line}\n" for line in _lines_like(known, lines[: -len(ending)]))
+        return as_block('"""', body + written, newline_first=newline_first)
+    return as_block('"""', end_escaped("\n".join(_lines_like(known, lines))), newline_first=newline_first)
 
 
-def _line_like(known: dict[str, str], line: str) -> str:
-    return known[line] if line in known else block_line(line)
+_Written = dict[str, list[tuple[list[str], str]]]
+"""By its first line, what a line of the file says (several lines, where it has `\\n` in it) and how it is written."""
 
 
-def _written_lines(raw: str) -> tuple[dict[str, str], tuple[str, str]]:
+def _lines_like(known: _Written, lines: list[str]) -> Iterator[str]:
+    """Yield each line as it was written before, or written anew."""
+    pos = 0
+    while pos < len(lines):
+        options = known.get(lines[pos], [])
+        said, written = next((o for o in options if lines[pos : pos + len(o[0])] == o[0]), ([""], ""))
+        yield written or block_line(lines[pos])
+        pos += len(said)
+
+
+def _written_lines(raw: str) -> tuple[_Written, tuple[str, str]]:
     """Return how each line of a block is written, and the last line: what it says, how it is written."""
-    known: dict[str, str] = {}
+    known: _Written = {}
     said, written, joined = "", "", False
     for start, end, meaning in tokens(raw):
         token = raw[start:end]
         if token not in ("\n", "\r\n"):
             said, written, joined = said + meaning, written + token, meaning == ""
             continue
-        if "\n" not in said and not joined:  # a line that ends in a joining backslash would swallow what follows
-            known[said] = written
+        if not joined:  # a line that ends in a joining backslash would swallow what follows
+            lines = said.split("\n")
+            known.setdefault(lines[0], []).append((lines, written))
         said, written, joined = "", "", False
     return known, (said, written)
 

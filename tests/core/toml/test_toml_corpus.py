@@ -124,7 +124,7 @@ def edits(text, data):
         "description": (rule["description"].count("\n") + 8, [Put(("rule", "description"), unquotable)]),
         "tag": (len(rule["tags"]) + 5 if '\ntags = ["' in text else 4, [Insert(("rule", "tags", 1), "New: Tag")]),
         "no tag": (2, [Remove(("rule", "tags", 0))]),
-        "new keys": (2, [Put(("rule", "enabled"), False), Put(("metadata", "extended_note"), "x")]),
+        "new keys": (3, [Put(("rule", "enabled"), False), Put(("metadata", "extended_note"), "x")]),
         "suppression": (9, [Put(("rule", "alert_suppression"), suppression)]),
         "actions": (8, [Put(("rule", "actions"), [action])]),
         "gone": (12, [Remove(("rule", "author")), Remove(("metadata", "maturity"))]),

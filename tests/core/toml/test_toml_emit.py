@@ -11,7 +11,14 @@ from deployer.core.toml.emit import emit, emit_rule
 
 pytestmark = pytest.mark.quick
 
-TAGS = ["Domain: Endpoint", "OS: Windows", "Use Case: Threat Detection", "Tactic: Execution", "Data: X", "Owner: Acme"]
+TAGS = [
+    "Domain: Endpoint",
+    "OS: Windows",
+    "Use Case: Threat Detection",
+    "Tactic: Execution",
+    "Data: X",
+    "Owner: Acme Corp",
+]
 
 RULE = {
     "rule": {
@@ -62,7 +69,7 @@ tags = [
     "Use Case: Threat Detection",
     "Tactic: Execution",
     "Data: X",
-    "Owner: Acme",
+    "Owner: Acme Corp",
 ]
 type = "eql"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import pairwise
 
 import pytest
 import tomli
@@ -130,11 +131,11 @@ def applied(data, change):
     if not change.path:
         return change.value
     node = data
-    for part in change.path[:-1]:
+    for part, following in pairwise(change.path):
         if isinstance(node, dict):
-            node.setdefault(part, {})
+            node.setdefault(part, [] if isinstance(following, int) else {})
         elif part == len(node):
-            node.append({})
+            node.append([] if isinstance(following, int) else {})
         node = node[part]
     if isinstance(change, Remove):
         del node[change.path[-1]]
