@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from deployer.core.canonical import digest
 from deployer.core.compose import recreation
-from deployer.core.normalise import canonical, markers
 from deployer.core.ports import Body
 from deployer.core.record import Record
 from deployer.errors import AttentionError, IncompleteError, UndoneError
@@ -25,6 +23,7 @@ class Status(StrEnum):
     CONFLICT = "conflict"
     UNKNOWN = "unknown"
     LOST_UPDATE = "lost_update"
+    UNVERIFIED_DELETE = "unverified_delete"
     LEFT_OUT = "left_out"
     DUPLICATE = "duplicate"
     UNDONE = "undone"
@@ -55,7 +54,7 @@ class Applied:
     @property
     def to_look_at(self) -> tuple[Outcome, ...]:
         """The outcomes for which a person must look."""
-        wrong = (Status.LOST_UPDATE, Status.LEFT_OUT, Status.DUPLICATE)
+        wrong = (Status.LOST_UPDATE, Status.UNVERIFIED_DELETE, Status.LEFT_OUT, Status.DUPLICATE)
         return tuple(outcome for outcome in self.outcomes if outcome.status in wrong)
 
 
@@ -93,13 +92,6 @@ class ApplyAttentionError(AttentionError):
     def __init__(self, message: str, applied: Applied, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.applied = applied
-
-
-def image(body: Mapping[str, Any]) -> str:
-    """Return the content address of a live rule's content: everything but `enabled` and what the server owns."""
-    content = canonical(body)
-    content.pop("enabled", None)
-    return digest([content, sorted(markers(body.get("tags") or ()))])
 
 
 def importable(body: Body) -> dict[str, Any]:

@@ -1,13 +1,19 @@
 """
-The transaction engine: carries out a plan under lock and journal, verifies, commits, or undoes what it did.
+The transaction engine: carries out a plan with a writer under lock and journal, undoes it, and recovers what stopped.
 
-    ledger    names and shapes in the store: lock record, records, events, documents
-    lease     who may write: acquire, renew, fence, release
-    journal   write-ahead intents and their outcomes
-    steps     a plan as the writes it needs, in the order of transactions.md 5.2
-    sending   one write: intent, send, outcome; unknown outcomes are resolved by reading
-    undo      back to the before-images, only where live is still ours
-    apply     the stages          recover   what an interrupted apply left
+`apply.apply` and `recover.recover` are the ways in; `transaction.Run` holds everything they need from outside. Nothing
+here knows HTTP, files or the clock: they come in as the ports of `core.ports`. The protocol is transactions.md.
 
-It sees Kibana and the store only as the Protocols of `core.ports`.
+    transaction  what a run is given, and its state while it works
+    ledger       where the store keeps records, events, numbers and journals: the layout     serial  one call at a time
+    lease        one lock record per target: acquire, renew, fence, release, and the swap that commits
+    journal      intents before sends, outcomes after them
+    images       what a rule looks like, as one digest; what is stale
+    touched      one rule of a run: what it was, what we made of it, what may still arrive
+    jobs         one write: read, check, journal, send, judge           flips   many rules switched in one request
+    waves        many jobs at once, and what to do about answers that did not come
+    stages       the writes of an apply, in order                       undo    the way back
+    verify       everything read again                                  commit  the record and the pivot
+    apply        the order of it all                                    ending  how a run ends that does not commit
+    recover      the same for a run that stopped                        interrupt  what a signal does
 """

@@ -1,49 +1,56 @@
-"""Reading everything back, and the commit: the record, and one compare-and-swap that makes it the target's head."""
+"""The commit: a record on top of the target's head, and one compare-and-swap that makes it the head, the pivot."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from deployer.core.canonical import canonical_json, digest
-from deployer.core.change import Action, Change
+from deployer.core.canonical import canonical_json, digest_of_text
+from deployer.core.documents import pack_texts
 from deployer.core.normalise import canonical
-from deployer.core.outcomes import Status
 from deployer.core.plan import Entry
 from deployer.core.ports import Body
 from deployer.core.record import Record, RuleRecord, carried_over
-from deployer.executor.stages import read_rules
-from deployer.executor.transaction import Transaction
-
-_BY_ID: int = 50  # up to so many rules are read back by id, more by their marker (design section 7)
+from deployer.errors import StateError
+from deployer.executor.transaction import Transaction, grouped, singles
 
 
-def read_back(tx: Transaction) -> tuple[dict[str, Body], tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """What a record says anew: entries (None takes a rule out), the body of each rule, and what was done to which."""
+
+    rules: Mapping[str, Entry | None]
+    bodies: Mapping[str, Body]
+    changed: Mapping[str, str]
+
+
+def entries_of(tx: Transaction, bodies: Mapping[str, Body], pending: Collection[str]) -> Entries:
     """
-    Read every touched rule until it has what the plan wants, for at most the settling time.
-
-    Returns the bodies, and a sentence for each rule that does not have it. A rule_id that two rules have is reported,
-    and the one that is not in our journal is switched off.
+    Return the entries of a plan that was carried out. Rules that were left out, and deletes that are still due, keep
+    the entry that they have.
     """
-    changes = [c for c in tx.plan.changes if c.action is not Action.DELETE and c.rule_id not in _left_out(tx)]
-    deadline = tx.run.clock.monotonic() + tx.run.settle
-    while True:
-        bodies = _read_all(tx, [change.rule_id for change in changes])
-        live = {rule_id: found[0] for rule_id, found in bodies.items()}
-        wrong = tuple(sentence for change in changes for sentence in _differs(change, live.get(change.rule_id)))
-        if not wrong or tx.run.clock.monotonic() >= deadline:
-            break
-        tx.run.clock.sleep(0.25)  # a search may be a second behind (facts.md 5.1)
-    for rule_id, found in bodies.items():
-        if len(found) > 1:
-            _report_duplicates(tx, rule_id, found)
-    return live, wrong
+    unchanged = {rule.rule_id for rule in tx.rules.values() if rule.kept} | set(pending)
+    rules = {rule_id: entry for rule_id, entry in tx.plan.entries.items() if rule_id not in unchanged}
+    for rule in tx.rules.values():
+        if rule.change.after is None and rule.rule_id not in unchanged:
+            rules[rule.rule_id] = None
+    changed = {c.rule_id: c.action.value for c in tx.plan.changes if c.rule_id not in unchanged}
+    return Entries(rules, bodies, changed)
 
 
-def committed(tx: Transaction, head: Record | None, live: Mapping[str, Body], *, event: str = "") -> Record:
-    """Write the record of this plan on top of `head`, and make it the target's head."""
+def unwritten(tx: Transaction, read: Mapping[str, Body]) -> dict[str, Body]:
+    """Return the bodies of rules whose entry changes though nothing was written to them. Raises RemoteError."""
+    missing = {rule_id for rule_id, entry in tx.plan.entries.items() if entry is not None and rule_id not in read}
+    known = singles(grouped(tx.run.already_read or (), missing))
+    unread = sorted(missing - known.keys())
+    return {**known, **(singles(tx.read(unread)) if unread else {})}
+
+
+def committed(tx: Transaction, head: Record | None, new: Entries, *, event: str = "") -> Record:
+    """Write the record and make it the target's head. Raises LostLockError, and StateError if it did not happen."""
     number = tx.run.ledger.allocate_number(tx.run.run_id)
+    rules, bundle = _rules(tx, head, new, number)
     record = Record(
         number=number,
         event=event or tx.plan.event,
@@ -51,68 +58,58 @@ def committed(tx: Transaction, head: Record | None, live: Mapping[str, Body], *,
         space=tx.plan.target.space,
         url=tx.plan.target.url,
         project=tx.plan.project,
-        time=tx.stamp(),
+        time=tx.server.stamp(),
         plan=tx.plan.digest,
         previous=head.number if head else None,
         provenance=tx.run.provenance,
         allowed=dict(tx.plan.allow),
         reason=tx.plan.reason,
-        changed={c.rule_id: c.action.value for c in tx.plan.changes if c.rule_id not in _left_out(tx)},
-        rules=_rules(tx, head, live, number),
+        changed=dict(new.changed),
+        rules=rules,
     )
-    tx.run.ledger.write_record(record)
-    tx.lease.commit(number)
+    tx.run.ledger.write_record(record, bundle)
+    try:
+        tx.lease.commit(number)
+    except StateError:
+        if not tx.lease.committed(number):  # the store's answer was lost: it knows whether the head has moved
+            raise
     return record
 
 
-def _left_out(tx: Transaction) -> set[str]:
-    return {outcome.rule_id for outcome in tx.outcomes if outcome.status is Status.LEFT_OUT}
-
-
-def _read_all(tx: Transaction, rule_ids: list[str]) -> dict[str, list[Body]]:
-    if len(rule_ids) > _BY_ID:
-        bodies = tx.run.writer.read_space(marker=tx.run.marker, wanted=rule_ids).rules
-    else:
-        bodies = tx.run.writer.rules(rule_ids) if rule_ids else ()
-    found: dict[str, list[Body]] = {}
-    wanted = set(rule_ids)
-    for body in bodies:
-        if body.get("rule_id") in wanted:
-            found.setdefault(str(body["rule_id"]), []).append(body)
-    return found
-
-
-def _differs(change: Change, live: Body | None) -> list[str]:
-    if live is None:
-        return [f"{change.rule_id} is not there"]
-    names = change.differs_from_after(live)
-    return [f"{change.rule_id}: {', '.join(names)} read back differently"] if names else []
-
-
-def _report_duplicates(tx: Transaction, rule_id: str, found: list[Body]) -> None:
-    others = sorted(str(body["id"]) for body in found[1:])
-    tx.note(rule_id, "verify", Status.DUPLICATE, f"another rule has this rule_id: {', '.join(others)} (kibana#177283)")
-
-
-def _rules(tx: Transaction, head: Record | None, live: Mapping[str, Body], number: int) -> dict[str, RuleRecord]:
+def _rules(
+    tx: Transaction, head: Record | None, new: Entries, number: int
+) -> tuple[dict[str, RuleRecord], tuple[str, bytes] | None]:
     rules = carried_over(head)
-    left_out, deleted = _left_out(tx), {c.rule_id for c in tx.plan.changes if c.action is Action.DELETE}
-    entries = {rule_id: entry for rule_id, entry in tx.plan.entries.items() if rule_id not in left_out}
-    for rule_id in [rule_id for rule_id, entry in entries.items() if entry is None and rule_id not in deleted]:
+    kept = {rule_id: entry for rule_id, entry in new.rules.items() if entry is not None and rule_id in new.bodies}
+    written = {rule_id: canonical(new.bodies[rule_id]) for rule_id in kept}
+    documents = _documents(tx, kept, rules)
+    texts = {name: canonical_json(document) for name, document in documents.items()}
+    digests: dict[str, str] = {}
+    for rule_id, document in written.items():
+        text = canonical_json(document)
+        digests[rule_id] = digest_of_text(text)
+        texts[digests[rule_id]] = text
+    bundle = pack_texts(texts) if kept else None
+    for rule_id in [rule_id for rule_id, entry in new.rules.items() if entry is None]:
         rules.pop(rule_id, None)
-    kept = {rule_id: entry for rule_id, entry in entries.items() if entry is not None}
-    bodies = {**_unwritten(tx, kept, live), **live}
-    written = {rule_id: canonical(bodies[rule_id]) for rule_id in kept if rule_id in bodies}
-    documents = _documents(tx, head, kept, rules)
-    bundle = tx.run.ledger.write_bundle([*documents.values(), *written.values()]) if kept else ""
     for rule_id, entry in kept.items():
-        if rule_id in bodies:
-            edited = _edited(documents.get(entry.authored), written[rule_id])
-            made = _rule(
-                entry, bodies[rule_id], digest(written[rule_id]), bundle, _since(entry, rules.get(rule_id), number)
-            )
-            rules[rule_id] = replace(made, edited=edited)
-    return rules
+        old, body = rules.get(rule_id), new.bodies[rule_id]
+        rules[rule_id] = RuleRecord(
+            name=entry.name,
+            path=entry.path,
+            fingerprint=entry.fingerprint,
+            authored=entry.authored,
+            written=digests[rule_id],
+            bundle=bundle[0] if bundle else "",
+            id=str(body.get("id", "")),
+            revision=int(body.get("revision") or 0),
+            updated_at=str(body.get("updated_at", "")),
+            enabled=bool(body.get("enabled")) if entry.enabled is None else entry.enabled,
+            since=old.since if old and old.fingerprint == entry.fingerprint else number,
+            retired=entry.retired,
+            edited=_edited(documents.get(entry.authored), written[rule_id]),
+        )
+    return rules, bundle
 
 
 def _edited(authored: Mapping[str, Any] | None, written: Mapping[str, Any]) -> bool:
@@ -124,46 +121,14 @@ def _edited(authored: Mapping[str, Any] | None, written: Mapping[str, Any]) -> b
     )
 
 
-def _unwritten(tx: Transaction, entries: Mapping[str, Entry], live: Mapping[str, Body]) -> dict[str, Body]:
-    """Read the rules whose entry changes though nothing was written to them."""
-    missing = [rule_id for rule_id in entries if rule_id not in live]
-    known = {str(body.get("rule_id")): body for body in tx.run.already_read or ()}
-    unread = [rule_id for rule_id in missing if rule_id not in known]
-    return {
-        **{rule_id: known[rule_id] for rule_id in missing if rule_id in known},
-        **(read_rules(tx, unread) if unread else {}),
-    }
-
-
 def _documents(
-    tx: Transaction, head: Record | None, entries: Mapping[str, Entry], rules: Mapping[str, RuleRecord]
+    tx: Transaction, entries: Mapping[str, Entry], rules: Mapping[str, RuleRecord]
 ) -> dict[str, Mapping[str, Any]]:
-    """Return the documents that the new entries name: from the plan, else from the bundle that had them."""
-    named = {name for entry in entries.values() for name in (entry.fingerprint, entry.authored)}
+    """Return the documents that the new entries name: from the plan, else from the bundles that have them."""
+    named = {name for entry in entries.values() for name in (entry.fingerprint, entry.authored) if name}
     documents = {name: tx.plan.documents[name] for name in named if name in tx.plan.documents}
     elsewhere = named - documents.keys()
-    if elsewhere and head is not None:
-        bundles = {rules[rule_id].bundle for rule_id in entries if rule_id in rules}
+    bundles = {rules[rule_id].bundle for rule_id in entries if rule_id in rules and rules[rule_id].bundle}
+    if elsewhere and bundles:
         documents.update(tx.run.ledger.from_bundles(elsewhere, bundles))
     return documents
-
-
-def _since(entry: Entry, recorded: RuleRecord | None, number: int) -> int:
-    return recorded.since if recorded and recorded.fingerprint == entry.fingerprint else number
-
-
-def _rule(entry: Entry, body: Body, written: str, bundle: str, since: int) -> RuleRecord:
-    return RuleRecord(
-        name=entry.name,
-        path=entry.path,
-        fingerprint=entry.fingerprint,
-        authored=entry.authored,
-        written=written,
-        bundle=bundle,
-        id=str(body.get("id", "")),
-        revision=int(body.get("revision") or 0),
-        updated_at=str(body.get("updated_at", "")),
-        enabled=bool(body.get("enabled")) if entry.enabled is None else entry.enabled,
-        since=since,
-        retired=entry.retired,
-    )

@@ -2,14 +2,19 @@
 The write-ahead journal of one apply: what was about to be sent, before it was sent (transactions.md 5.3).
 
 One object per batch of intents, one durable write before the batch's first send; the outcomes of a batch ride along
-with
-the next object. Recovery needs only the intents: every operation is resolved by reading.
+with the next object. The first object is written together with the snapshot bundle and the plan, so that recovery
+needs nothing but the store. An object is created by swap: whoever finds its number taken has lost the lock.
+
+    {"seq": 1, "state": "applying", "snapshot": "bundles/<sha>.ndjson", "before": {rule_id: digest}}   with plan.json
+    {"seq": 2, "intents": [{n, op, rule_id, id, pre, post, body?}], "outcomes": [{n, rule_id, op, status, seen?, ...}]}
+    {"seq": 9, "state": "rolling_back" | "rolled_back" | "rollback_incomplete" | "interrupted" | "resuming"}
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -25,94 +30,181 @@ _VERSION: Final = 1
 @dataclass(frozen=True, slots=True)
 class Intent:
     """
-    One write about to be sent. `before` is the rule as read right before it (None: no such rule), `image` the content
-    address of the rule that the write makes, "" for a delete.
+    One write about to be sent, number `n` of the transaction. `pre` and `post` are the rule's image, revision and
+    `enabled` before and after; `id` is Kibana's, "" for a create. `body` is the before-image where it is not the one of
+    the snapshot, because somebody edited another field meanwhile.
     """
 
-    op: str  # create | update | recreate | enable | disable | delete
+    n: int
+    op: str
     rule_id: str
-    before: Body | None
-    image: str = ""
+    id: str
+    pre: Mapping[str, Any]
+    post: Mapping[str, Any]
+    body: Body | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
     """
-    A journal as recovery reads it: the plan's text, the intents in order, the last state, the time of the last
-    word.
+    A journal as recovery reads it. `at` is the time of its last word, `answered` has outcomes by intent number,
+    `reported` says that an ending has named what was lost, `accepted` has the rules that a person signed off.
     """
 
     plan: str
     snapshot: str
-    intents: tuple[Intent, ...]
+    before: Mapping[str, str]
     state: str
-    last: str
+    at: str
+    reported: bool
+    accepted: frozenset[str]
+    intents: tuple[Intent, ...]
+    answered: Mapping[int, Mapping[str, Any]]
+    objects: int
+
+    @property
+    def open(self) -> bool:
+        """Whether a write has no known outcome, so that it may still land."""
+        return any(
+            intent.n not in self.answered or self.answered[intent.n]["status"] == "unknown" for intent in self.intents
+        )
 
 
 @dataclass
 class Journal:
-    """The journal of a running apply."""
+    """The journal of a running apply. Safe to use from the threads that send; one object is written at a time."""
 
     ledger: Ledger
     tx: str
-    token: int
-    _sequence: int = 0
-    _outcomes: list[dict[str, str]] = field(default_factory=list)
+    stamp: Callable[[], str]  # Kibana's clock, ISO UTC
+    token: int = 0
+    sequence: int = 0
+    numbered: int = 0
+    begun: bool = False
+    _outcomes: list[dict[str, Any]] = field(default_factory=list)
+    _mutex: threading.RLock = field(default_factory=threading.RLock)
 
-    def begin(self, plan: str, snapshot: str, at: str) -> None:
-        """Write the first object: the plan file itself and the name of the snapshot."""
-        self._write({"state": "applying", "plan": plan, "snapshot": snapshot}, at)
+    def begin(self, plan: str, bodies: Mapping[str, Body]) -> None:
+        """
+        Save the before-images of everything that will be touched, and the plan, and read the before-images back.
 
-    def intend(self, intents: Sequence[Intent], at: str) -> None:
-        """Make intents durable. Returns only when they are."""
-        self._write({"intents": [asdict(intent) for intent in intents], "outcomes": self._drain()}, at)
+        Raises StateError if they are not there afterwards byte for byte.
+        """
+        name, data, digests = self.ledger.packed(bodies)
+        prefix = self.ledger.journal_prefix(self.tx)
+        self.sequence = 1
+        first = self._bytes({"state": "applying", "snapshot": name, "before": digests})
+        objects = {f"{prefix}plan.json": plan.encode("utf-8", "surrogatepass"), f"{prefix}000001.json": first}
+        self.ledger.store.create({**objects, **({name: data} if name else {})})
+        self.begun = True
+        stored = self.ledger.store.read(name) if name else None
+        if name and (stored is None or stored.data != data):
+            raise StateError(f"the before-images did not read back from {self.ledger.location}: nothing was sent")
 
-    def outcome(self, rule_id: str, op: str, status: str, detail: str = "") -> None:
+    def number(self) -> int:
+        """Return the number of the next intent."""
+        with self._mutex:
+            self.numbered += 1
+            return self.numbered
+
+    def intend(self, intents: Sequence[Intent]) -> None:
+        """Make intents durable. Returns only when they are; raises StateError if they are not."""
+        self._write({"intents": [_compact(asdict(intent)) for intent in intents]})
+
+    def outcome(self, number: int, rule_id: str, op: str, status: str, **facts: Any) -> None:
         """Note what became of a write; written with the next object."""
-        self._outcomes.append({"rule_id": rule_id, "op": op, "status": status, "detail": detail})
+        entry = {"n": number, "rule_id": rule_id, "op": op, "status": status, **facts}
+        with self._mutex:
+            self._outcomes.append(_compact(entry))
 
-    def state(self, state: str, at: str, **facts: Any) -> None:
-        """Write a change of state: `rolling_back`, `interrupted`, `rollback_incomplete`, `committed`, `rolled_back`."""
-        self._write({"state": state, "outcomes": self._drain(), **facts}, at)
+    def state(self, state: str, **facts: Any) -> None:
+        """Write a change of state, with all outcomes that are still due."""
+        if self.begun:
+            self._write({"state": state, **facts})
 
     def discard(self) -> None:
-        """Remove a finished journal; records and events say what happened."""
-        self.ledger.store.remove(self.ledger.store.names(self.ledger.journal_prefix(self.tx)))
+        """Remove a finished journal; the snapshot bundle stays, records and events say what happened."""
+        if self.begun:
+            self.ledger.store.remove(self.ledger.store.names(self.ledger.journal_prefix(self.tx)))
 
-    def resume_after(self, sequence: int) -> None:
-        """Go on after the objects that an earlier process wrote."""
-        self._sequence = sequence
+    def go_on(self, past: Past) -> None:
+        """Continue a journal that an earlier process wrote."""
+        self.begun = True
+        self.sequence = past.objects
+        self.numbered = max((intent.n for intent in past.intents), default=0)
 
-    def _drain(self) -> list[dict[str, str]]:
-        drained, self._outcomes = self._outcomes, []
-        return drained
+    def _write(self, body: dict[str, Any]) -> None:
+        with self._mutex:
+            drained, self._outcomes = self._outcomes, []
+            if drained:
+                body = {**body, "outcomes": drained}
+            try:
+                self._append(body)
+            except StateError:
+                self._outcomes = [*drained, *self._outcomes]
+                raise
 
-    def _write(self, body: Mapping[str, Any], at: str) -> None:
-        self._sequence += 1
-        header = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "tx": self.tx,
-            "seq": self._sequence,
-            "token": self.token,
-            "at": at,
-        }
-        data = (canonical_json({**header, **body}) + "\n").encode("utf-8", "surrogatepass")
-        self.ledger.store.create({f"{self.ledger.journal_prefix(self.tx)}{self._sequence:06}.json": data})
+    def _append(self, body: dict[str, Any]) -> None:
+        self.sequence += 1
+        data = self._bytes(body)
+        name = f"{self.ledger.journal_prefix(self.tx)}{self.sequence:06}.json"
+        if self.ledger.store.replace(name, data, None) is None and not self._is_ours(name, data):
+            raise StateError(
+                f"somebody else writes in our journal: the lock of {self.ledger.target.name} was taken over",
+                hint=f"deployer recover -e {self.ledger.target.name}",
+            )
+
+    def _is_ours(self, name: str, data: bytes) -> bool:
+        """Say whether it was our own write that was there already: an answer of the store may get lost as well."""
+        stored = self.ledger.store.read(name)
+        return stored is not None and stored.data == data
+
+    def _bytes(self, body: Mapping[str, Any]) -> bytes:
+        header = {"format": _FORMAT, "version": _VERSION, "tx": self.tx, "seq": self.sequence, "token": self.token}
+        text = canonical_json({**header, "at": self.stamp(), **body})
+        return (text + "\n").encode("utf-8", "surrogatepass")
 
 
-def past(ledger: Ledger, tx: str) -> tuple[Past | None, int]:
-    """Return what a journal says and how many objects it has; None where nothing was begun. Raises StateError."""
-    names = ledger.store.names(ledger.journal_prefix(tx)) if tx else ()
-    objects = ledger.store.read_many(names)
-    plan = snapshot = state = last = ""
-    intents: list[Intent] = []
-    for name in names:
-        body = _parsed(objects[name], name, ledger)
-        plan, snapshot = body.get("plan", plan), body.get("snapshot", snapshot)
-        state, last = body.get("state", state), body["at"]
-        intents += [Intent(**intent) for intent in body.get("intents", ())]
-    return (Past(plan, snapshot, tuple(intents), state, last) if names else None), len(names)
+def past(ledger: Ledger, tx: str) -> Past | None:
+    """Return what a journal says, None where nothing was begun. Raises StateError where it is damaged."""
+    prefix = ledger.journal_prefix(tx)
+    names = ledger.store.names(prefix) if tx else ()
+    found = ledger.store.read_many(names)
+    plan = found.pop(f"{prefix}plan.json", b"").decode("utf-8", "surrogatepass")
+    objects = [_parsed(found[name], name, ledger) for name in names if name in found]
+    if not objects:
+        return None
+    try:
+        return _past(plan, objects)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise StateError(f"the journal {prefix} in {ledger.location} is damaged: {exc}") from exc
+
+
+def _past(plan: str, objects: Sequence[dict[str, Any]]) -> Past:
+    first, last = objects[0], objects[-1]
+    states = [entry for entry in objects if "state" in entry]
+    outcomes = [outcome for entry in objects for outcome in entry.get("outcomes", ())]
+    return Past(
+        plan=plan,
+        snapshot=first["snapshot"],
+        before=first["before"],
+        state=states[-1]["state"],
+        at=last["at"],
+        reported=any(entry["state"] == "rollback_incomplete" for entry in states),
+        accepted=frozenset(rule_id for entry in objects for rule_id in entry.get("accepted", ())),
+        intents=tuple(_intent(intent) for entry in objects for intent in entry.get("intents", ())),
+        answered={int(outcome["n"]): outcome for outcome in outcomes if outcome["n"]},
+        objects=int(last["seq"]),
+    )
+
+
+def _intent(data: dict[str, Any]) -> Intent:
+    so_id, body = data.get("id", ""), data.get("body")
+    return Intent(data["n"], data["op"], data["rule_id"], so_id, data["pre"], data["post"], body)
+
+
+def _compact(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if value is not None and value != ""}
 
 
 def _parsed(data: bytes, name: str, ledger: Ledger) -> dict[str, Any]:

@@ -17,19 +17,21 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from deployer.core import documents
-from deployer.core.canonical import canonical_json
+from deployer.core.canonical import canonical_json, digest_of_text
 from deployer.core.plan import Target
 from deployer.core.ports import Store
 from deployer.core.record import Record, from_json, to_json
 from deployer.errors import StateError
+from deployer.executor.serial import SerialStore
 
 _LOCK_FORMAT: Final = "deployer-lock"
 _EVENT_FORMAT: Final = "deployer-event"
 _VERSION: Final = 1
+_RECENT: Final = 20  # so many other runs of an environment may take a number while one run works
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Lock:
     since: str = ""
     expires_at: str = ""
     head: int | None = None
+    committed: bool = False  # the transaction moved the head: what is left of it is cleaning up
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,11 @@ class Head:
 
 
 class Ledger:
-    """The store as one target sees it."""
+    """The store as one target sees it. With `retarget` a record made for another url or space is taken over."""
 
-    def __init__(self, store: Store, target: Target, project: str) -> None:
-        self.store = store
+    def __init__(self, store: Store, target: Target, project: str, *, retarget: bool = False) -> None:
+        self.store: Store = SerialStore(store)
+        self._retarget = retarget
         self.target = target
         self.project = project
         self._here = f"targets/{segment(target.environment)}/{segment(target.space)}"
@@ -100,8 +104,10 @@ class Ledger:
         if stored is None:
             return Lock(), None
         data = _object(stored.data, _LOCK_FORMAT, self._where(name))
-        holder = Holder(**data.pop("holder"))
-        return Lock(**data, holder=holder), stored.version
+        try:
+            return Lock(**{**data, "holder": Holder(**data["holder"])}), stored.version
+        except (KeyError, TypeError) as exc:
+            raise StateError(f"{self._where(name)} is damaged: {exc}") from exc
 
     def swap_lock(self, lock: Lock, version: str | None) -> str | None:
         """Write the lock record if it still has `version`; return the new version, None if somebody was first."""
@@ -121,22 +127,22 @@ class Ledger:
         names = self.store.names(f"{self._here}/records/")
         return tuple(int(name.rpartition("/")[2].removesuffix(".json")) for name in names)
 
-    def write_record(self, record: Record) -> None:
-        """Write a record; it counts only once the lock's `head` names it."""
-        self.store.create({self._record(record.number): _bytes(to_json(record))})
+    def write_record(self, record: Record, bundle: tuple[str, bytes] | None = None) -> None:
+        """Write a record, with the bundle of its documents; it counts only once the lock's `head` names it."""
+        with_it = dict([bundle]) if bundle else {}
+        self.store.create({**with_it, self._record(record.number): _bytes(to_json(record))})
 
     def allocate_number(self, run: str) -> int:
         """Return the deployment number of this run in its environment; the targets of one run share it."""
         prefix = f"{self._environment}/numbers/"
-        known = self.store.names(prefix)
-        if known:
-            last = self.store.read(known[-1])
-            if last is not None and _json(last.data, known[-1]).get("run") == run:
-                return _number(known[-1])
-        number = _number(known[-1]) + 1 if known else 1
-        while self.store.replace(f"{prefix}{number:06}.json", _bytes({"run": run}), None) is None:
-            number += 1
-        return number
+        while True:
+            known = self.store.names(prefix)[-_RECENT:]
+            for name, data in self.store.read_many(known).items():
+                if _json(data, self._where(name)).get("run") == run:
+                    return _number(name)
+            number = _number(known[-1]) + 1 if known else 1
+            if self.store.replace(f"{prefix}{number:06}.json", _bytes({"run": run}), None) is not None:
+                return number
 
     def documents(self, wanted: Collection[str], record: Record) -> dict[str, Mapping[str, Any]]:
         """Return documents by digest, from the bundles that a record names. Raises StateError for one that is lost."""
@@ -160,11 +166,14 @@ class Ledger:
             )
         return found
 
-    def write_bundle(self, contents: Iterable[Mapping[str, Any]]) -> str:
-        """Write documents as one bundle and return its name."""
-        name, data = documents.pack(contents)
-        self.store.create({name: data})
-        return name
+    def packed(self, bodies: Mapping[str, Mapping[str, Any]]) -> tuple[str, bytes, dict[str, str]]:
+        """Return name and bytes of a bundle of these bodies ("" where there are none), and the digest of each."""
+        if not bodies:
+            return "", b"", {}
+        texts = {key: canonical_json(body) for key, body in bodies.items()}
+        digests = {key: digest_of_text(text) for key, text in texts.items()}
+        name, data = documents.pack_texts({digests[key]: text for key, text in texts.items()})
+        return name, data, digests
 
     def append_event(self, event: Mapping[str, Any]) -> int:
         """Append an event to the environment's chained log; return its number."""
@@ -203,11 +212,11 @@ class Ledger:
 
     def _ours(self, record: Record) -> None:
         url, space = self.target.url, self.target.space
-        if (record.url, record.space) != (url, space):
+        if (record.url, record.space) != (url, space) and not self._retarget:
             raise StateError(
                 f"{self.target.name} is {url}, space {space}, but its record in {self.location} was made for "
                 f"{record.url}, space {record.space}",
-                hint="correct the environment file; if the target moved on purpose, name the environment anew",
+                hint="correct the environment file; if the target moved on purpose: --retarget",
             )
 
 
@@ -244,6 +253,3 @@ def _object(data: bytes, kind: str, where: str) -> dict[str, Any]:
     if version != _VERSION:
         raise StateError(f"{where} has version {version}, this deployer reads {_VERSION}", hint="upgrade deployer")
     return found
-
-
-__all__ = ["Head", "Holder", "Ledger", "Lock", "replace", "segment"]

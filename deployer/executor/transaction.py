@@ -1,25 +1,24 @@
-"""
-One running apply: its lease, its journal, what it read, what it sent, and how to go on from there.
-
-`carry_out` is the one way in which a write reaches Kibana: intent durable, request sent once, outcome noted, an unknown
-outcome resolved by reading (transactions.md 5.4 and 5.5).
-"""
+"""What one run is given from outside, and its state while it works: lease, journal, the rules it touches, outcomes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from deployer.core.outcomes import Outcome, Status
 from deployer.core.plan import Plan
-from deployer.core.ports import Body, Clock, Concurrency, RuleWriter
+from deployer.core.ports import Body, Clock, Concurrency, Item, Result, RuleWriter
 from deployer.core.record import Provenance
-from deployer.errors import DeployerError, RemoteError, UnknownOutcomeError
-from deployer.executor.journal import Intent, Journal
-from deployer.executor.lease import Lease, Terms
+from deployer.errors import DeployerError
+from deployer.executor.journal import Journal
+from deployer.executor.lease import Lease, ServerClock, Terms
 from deployer.executor.ledger import Holder, Ledger
+from deployer.executor.touched import Touched
+
+FEW: Final = 2  # so many rules are looked up one by one: a search may be a second behind (facts.md 5.1)
+BY_ID: Final = 50  # so many are read by an id filter, more by their marker (design section 7)
+_SLICE: Final = 5.0  # seconds of waiting between two words to the user, and two looks at the lease
 
 
 class Progress(Protocol):
@@ -34,9 +33,31 @@ def silent(name: str, done: int, total: int) -> None:
     """Say nothing."""
 
 
+def in_turn(
+    function: Callable[[Item], Result], items: Iterable[Item], *, stop: Callable[[], bool]
+) -> Iterator[tuple[Item, Result | DeployerError]]:
+    """Carry out one call after the other: the Concurrency of tests and of whoever has no threads."""
+    source = iter(items)
+    while not stop():
+        try:
+            item = next(source)
+        except StopIteration:
+            return
+        try:
+            result: Result | DeployerError = function(item)
+        except DeployerError as exc:
+            result = exc
+        yield item, result
+
+
 @dataclass(frozen=True)
 class Run:
-    """Everything that carrying out a plan needs: the outside as Protocols, the settings, and who does it."""
+    """
+    Everything that carrying out a plan needs: the outside as Protocols, the settings, and who does it.
+
+    `already_read` has the space as the plan read it, so that an apply that made its own plan does not read it twice.
+    `settle` is how long reads may be behind writes, in seconds.
+    """
 
     writer: RuleWriter
     many: Concurrency
@@ -54,175 +75,109 @@ class Run:
     already_read: tuple[Body, ...] | None = None
 
 
-class ConflictError(DeployerError):
-    """A planned field has neither its before nor its after; carries the outcome."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.detail)
-        self.outcome = outcome
-
-
-class FencedError(DeployerError):
-    """The lease is too short for another request."""
-
-
-@dataclass
-class Step:
-    """One write: how to send it, what it makes, and how to see afterwards whether it happened."""
-
-    op: str
-    rule_id: str
-    before: Body | None
-    image: str
-    send: Callable[[], Body | None]
-    done: Callable[[Body | None], bool]
-    undone: Callable[[Body | None], bool]
-    repeatable: bool = True  # a PUT or a flip may be sent again at once; a POST only after the horizon
-
-
 class Transaction:
-    """The state of one apply or recovery."""
+    """The state of one apply or recovery. `rules` has every rule that the plan touches, in the order of the plan."""
 
-    def __init__(self, run: Run, plan: Plan, tx: str) -> None:
+    def __init__(self, run: Run, plan: Plan) -> None:
         self.run = run
         self.plan = plan
-        self.tx = tx
-        self.skew = timedelta(0)
-        self.lease = Lease(run.ledger, run.clock, run.terms, self.server_now)
-        self.journal = Journal(run.ledger, tx, 0)
-        self.before: dict[str, Body | None] = {}
-        self.images: dict[str, set[str]] = {}
-        self.flipped: dict[str, bool] = {}
+        self.server = ServerClock(run.clock, run.writer.status().date)
+        self.lease = Lease(run.ledger, run.clock, run.terms, self.server)
+        self.journal = Journal(run.ledger, "", self.server.stamp)
+        self.rules: dict[str, Touched] = {}
         self.outcomes: list[Outcome] = []
-        self.sent = 0
-        self.risky_until = 0.0
+        self.failures: list[Outcome] = []  # why the run does not commit
+        self.losses: list[Outcome] = []  # edits of somebody else that a write of ours took away
+        self.stuck: dict[str, Outcome] = {}  # what an undo could not put back, by rule
+        self.sends = 0
+        self.halted = False
+        self.undoing = False
+        self.resumed = False  # this run continues the journal of another one
+        self.inherited = 0.0  # until then a request of the process before us may land, on the monotonic clock
 
-    def server_now(self) -> datetime:
-        """Kibana's clock, as far as we know it."""
-        return self.run.clock.now() + self.skew
+    @property
+    def name(self) -> str:
+        """The target as users write it."""
+        return self.plan.target.name
 
-    def stamp(self) -> str:
-        """Kibana's clock as ISO UTC."""
-        return self.server_now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    @property
+    def recover_line(self) -> str:
+        """The command that continues what this run leaves."""
+        return f"deployer recover -e {self.name}"
 
-    def set_clock(self, server: datetime | None) -> None:
-        """Learn Kibana's clock from an answer."""
-        if server is not None:
-            self.skew = server - self.run.clock.now()
+    def note(self, rule_id: str, op: str, status: Status, detail: str = "") -> Outcome:
+        """Note what became of a rule."""
+        outcome = Outcome(rule_id, op, status, detail)
+        self.outcomes.append(outcome)
+        return outcome
 
-    def note(self, rule_id: str, op: str, status: Status, detail: str = "") -> None:
-        """Note what became of a write."""
-        self.outcomes.append(Outcome(rule_id, op, status, detail))
-        self.journal.outcome(rule_id, op, status.value, detail)
+    def fail(self, outcome: Outcome) -> None:
+        """Note that the run failed, and send nothing more forward; an undo goes on with the other rules."""
+        if self.undoing:
+            self.stuck.setdefault(outcome.rule_id, outcome)
+        else:
+            self.failures.append(outcome)
+            self.halted = True
 
-    def remember(self, intents: Iterable[Intent]) -> None:
-        """Keep the first before-image of each rule, and every image that we make of it."""
-        for intent in intents:
-            self.before.setdefault(intent.rule_id, intent.before)
-            self.images.setdefault(intent.rule_id, set())
-            if intent.image:
-                self.images[intent.rule_id].add(intent.image)
-            if intent.op in ("enable", "disable"):
-                self.flipped[intent.rule_id] = intent.op == "enable"
+    def stopping(self) -> bool:
+        """Say whether no new write may start."""
+        return self.halted or self.run.interrupted()
 
-    def carry_out(self, name: str, batches: Iterable[Sequence[Step]], total: int) -> list[Step]:
-        """
-        Send every step of every batch, each once; return those whose outcome nobody saw.
-
-        Stops after the first failure, which is noted. A batch's intents are durable before its
-        first step is sent; batches are drawn lazily, so their reads happen right before their writes.
-        """
-        unknown: list[Step] = []
-        sent = self.run.many(self._send, self._intended(batches), stop=self._must_stop)
-        for count, (step, result) in enumerate(sent, 1):
-            if isinstance(result, UnknownOutcomeError):
-                self.risk()
-                unknown.append(step)
-            elif isinstance(result, ConflictError):
-                self.note(step.rule_id, step.op, result.outcome.status, result.outcome.detail)
-            elif isinstance(result, FencedError):
-                self.note(step.rule_id, step.op, Status.UNKNOWN, str(result))
-            elif isinstance(result, DeployerError):
-                self.note(step.rule_id, step.op, Status.REFUSED, str(result))
-            else:
-                self.note(step.rule_id, step.op, Status.APPLIED)
-            self.run.progress(name, count, total)
-        return unknown
-
-    def failed(self) -> bool:
-        """Say whether any write was refused, met a conflict, or stayed unknown."""
-        return any(o.status in (Status.REFUSED, Status.CONFLICT, Status.UNKNOWN) for o in self.outcomes)
+    def risk(self, rule: Touched) -> None:
+        """Note that a request got no answer, and may land until the horizon has passed."""
+        rule.ghost = self.run.clock.monotonic()
 
     def wait_for_the_horizon(self) -> None:
-        """Wait until no request of ours can still land; at once where every answer arrived."""
-        while (left := self.risky_until - self.run.clock.monotonic()) > 0 and not self.run.interrupted():
-            self.run.progress(f"waiting {left:.0f} s: a request without an answer may still land", 0, 1)
-            self.run.clock.sleep(min(left, 5.0))
+        """Wait until no request of ours can still land; at once where every answer arrived. Ends when interrupted."""
+        horizon = self.run.terms.horizon
+        until = max((rule.ghost + horizon for rule in self.rules.values() if rule.ghost is not None), default=0.0)
+        until = max(until, self.inherited)
+        total = int(until - self.run.clock.monotonic()) + 1
+        while (left := until - self.run.clock.monotonic()) > 0 and not self.run.interrupted():
+            self.run.progress("waiting: a request without an answer may still land", total - int(left) - 1, total)
+            self.pause(min(left, _SLICE))
+        if not self.run.interrupted():
+            for rule in self.rules.values():
+                rule.ghost = None
 
-    def settled(self, step: Step) -> bool:
-        """
-        Resolve a step whose outcome nobody saw; return whether it is done, and note it.
+    def pause(self, seconds: float) -> None:
+        """Wait, and keep the lease meanwhile."""
+        self.run.clock.sleep(seconds)
+        self.lease.keep()
 
-        It is read; where it has not happened a PUT is sent again at once, a POST only after the horizon.
-        """
-        for attempt in range(2):
-            live = self.live(step.rule_id)
-            if step.done(live):
-                self.note(step.rule_id, step.op, Status.READBACK)
-                return True
-            if not step.undone(live):
-                self.note(
-                    step.rule_id, step.op, Status.CONFLICT, "changed by somebody else while our write was under way"
-                )
-                return False
-            if attempt or self.run.interrupted():
-                break
-            if not step.repeatable:
-                self.wait_for_the_horizon()
-                if step.done(self.live(step.rule_id)):
-                    self.note(step.rule_id, step.op, Status.READBACK)
-                    return True
-            if self._sent_again(step):
-                return True
-        self.note(step.rule_id, step.op, Status.UNKNOWN, "no answer, twice")
-        return False
-
-    def live(self, rule_id: str) -> Body | None:
+    def rule(self, rule_id: str) -> Body | None:
         """Read one rule. Raises RemoteError."""
         return self.run.writer.rule(rule_id)
 
-    def _sent_again(self, step: Step) -> bool:
-        try:
-            self._send(step)
-        except UnknownOutcomeError:
-            self.risk()
-            return False
-        except RemoteError:
-            return False  # the read of the next round says what is there now
-        self.note(step.rule_id, step.op, Status.APPLIED)
-        return True
+    def read(self, rule_ids: Collection[str], *, look_up: int = FEW) -> dict[str, list[Body]]:
+        """
+        Read rules, two of one id included: up to `look_up` one by one, up to BY_ID by an id filter, more by the marker.
 
-    def _send(self, step: Step) -> Body | None:
-        if not self.lease.may_send():
-            raise FencedError("the lease is nearly over: not sent")
-        self.sent += 1
-        return step.send()
+        Raises RemoteError.
+        """
+        wanted = list(rule_ids)
+        if len(wanted) <= look_up:
+            found: Sequence[Body] = [body for rule_id in wanted if (body := self.rule(rule_id)) is not None]
+        elif len(wanted) <= BY_ID:
+            found = self.run.writer.rules(wanted)
+        else:
+            found = self.run.writer.read_space(marker=self.run.marker, wanted=wanted).rules
+        return grouped(found, set(wanted))
 
-    def _intended(self, batches: Iterable[Sequence[Step]]) -> Iterator[Step]:
-        for batch in batches:
-            self.intend(batch)
-            yield from batch
+    def before_images(self) -> tuple[Body, ...]:
+        """Return the before-image of every rule that a write of ours may have reached."""
+        return tuple(rule.before for rule in self.rules.values() if rule.reached and rule.before is not None)
 
-    def intend(self, batch: Sequence[Step]) -> None:
-        """Make the intents of a batch durable, and remember its before-images."""
-        self.lease.keep()
-        intents = [Intent(step.op, step.rule_id, step.before, step.image) for step in batch]
-        self.remember(intents)
-        self.journal.intend(intents, self.stamp())
 
-    def risk(self) -> None:
-        """Note that a request without an answer may land until the horizon has passed."""
-        self.risky_until = self.run.clock.monotonic() + self.run.terms.horizon
+def grouped(bodies: Iterable[Body], wanted: Collection[str]) -> dict[str, list[Body]]:
+    """Return the bodies with a wanted rule_id, by rule_id."""
+    found: dict[str, list[Body]] = {}
+    for body in bodies:
+        if body.get("rule_id") in wanted:
+            found.setdefault(str(body["rule_id"]), []).append(body)
+    return found
 
-    def _must_stop(self) -> bool:
-        return self.run.interrupted() or self.failed()
+
+def singles(found: Mapping[str, list[Body]]) -> dict[str, Body]:
+    """Return one body for each rule_id."""
+    return {rule_id: bodies[0] for rule_id, bodies in found.items()}

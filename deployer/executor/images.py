@@ -1,0 +1,77 @@
+"""
+What a rule looks like, as one digest, and whether it still is what somebody thought it was.
+
+An image covers what Kibana keeps of a rule for its users: the canonical rule, `enabled` included, and the ownership
+markers, which the canonical form leaves out. It covers nothing that the server owns, so a rule that was deleted and
+came back has its image again under a new id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from deployer.core.canonical import digest
+from deployer.core.change import Action, Change
+from deployer.core.fields import ABSENT, FIELDS, IDENTITY
+from deployer.core.normalise import canonical, markers, same_field
+
+NOTHING: Final = "absent"
+"""The image of a rule that is not there."""
+
+_FILLED_IN: Final = {
+    name: row.default
+    for name, row in FIELDS.items()
+    if not row.opinion and row.default is not ABSENT and name != "enabled"
+}
+
+
+def image(body: Mapping[str, Any] | None) -> str:
+    """Return the image of a body, NOTHING for none. What Kibana fills in says the same as what was left out."""
+    if body is None:
+        return NOTHING
+    rule = canonical(body)
+    for name, default in _FILLED_IN.items():
+        if name in rule and rule[name] == default:
+            del rule[name]
+    return digest({"rule": rule, "markers": list(markers(body.get("tags") or []))})
+
+
+def switched(body: Mapping[str, Any], *, enabled: bool) -> dict[str, Any]:
+    """Return the body with `enabled` set: what a rule looks like after a flip."""
+    return {**body, "enabled": enabled}
+
+
+def stale_fields(change: Change, live: Mapping[str, Any]) -> tuple[str, ...]:
+    """
+    Return the fields that no longer have their before. A change that takes the whole rule away (delete, recreate) also
+    minds fields that it does not name: a note added meanwhile would go with the rule.
+    """
+    found = change.differs_from_before(live)
+    if change.action not in (Action.DELETE, Action.RECREATE):
+        return found
+    named = {IDENTITY, *change.names}
+    rule_type = str(live.get("type", ""))
+    added = (
+        name
+        for name, value in canonical(live).items()
+        if name not in named
+        and value != _FILLED_IN.get(name, ABSENT)
+        and not same_field(name, value, ABSENT, rule_type)
+    )
+    return (*found, *added)
+
+
+def differing_fields(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the fields in which two bodies mean different things, sorted."""
+    left, right = canonical(a), canonical(b)
+    names = left.keys() | right.keys()
+    rule_type = str(a.get("type", ""))
+    return tuple(sorted(n for n in names if not same_field(n, left.get(n, ABSENT), right.get(n, ABSENT), rule_type)))
+
+
+def has_after(change: Change, live: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    """Say whether the named fields of a rule have their after already."""
+    after = change.after or {}
+    rule_type = str(live.get("type", ""))
+    return all(same_field(name, live.get(name, ABSENT), after.get(name, ABSENT), rule_type) for name in names)
