@@ -18,7 +18,7 @@ from itertools import pairwise
 
 from deployer.core.toml.amend import check_written
 from deployer.core.toml.reading import read
-from deployer.core.toml.syntax import Array, Document, Leaf, Pair, Range, Section, Value, scan
+from deployer.core.toml.syntax import Array, Document, Inline, Leaf, Pair, Range, Section, Value, scan
 from deployer.core.toml.values import LIMIT, array_lines
 
 
@@ -131,15 +131,13 @@ def _value_text(text: str, value: Value, used: int = 0, indent: str = "") -> str
     return array_lines(items, indent) if too_long and items and isinstance(value, Array) else line
 
 
-def _items(text: str, value: Value) -> list[str]:
+def _items(text: str, value: Array | Inline) -> list[str]:
     """Return the items of an array, or the pairs of an inline table, laid out."""
-    if isinstance(value, Leaf):
-        return []
     if isinstance(value, Array):
         return [_value_text(text, item) for item in value.items]
     return [f"{_key_text(text, pair)} = {_value_text(text, pair.value)}" for pair in value.pairs]
 
 
-def _spans(value: Value) -> list[Range]:
-    nodes = value.items if isinstance(value, Array) else value.pairs if not isinstance(value, Leaf) else []
+def _spans(value: Array | Inline) -> list[Range]:
+    nodes = value.items if isinstance(value, Array) else value.pairs
     return [(node.start, node.end) for node in nodes]

@@ -105,16 +105,15 @@ def _lines_like(known: _Written, lines: list[str]) -> Iterator[str]:
 def _written_lines(raw: str) -> tuple[_Written, tuple[str, str]]:
     """Return how each line of a block is written, and the last line: what it says, how it is written."""
     known: _Written = {}
-    said, written, joined = "", "", False
+    said, written = "", ""
     for start, end, meaning in tokens(raw):
         token = raw[start:end]
-        if token not in ("\n", "\r\n"):
-            said, written, joined = said + meaning, written + token, meaning == ""
-            continue
-        if not joined:  # a line that ends in a joining backslash would swallow what follows
+        if token in ("\n", "\r\n"):  # a newline behind a joining backslash is part of that token
             lines = said.split("\n")
             known.setdefault(lines[0], []).append((lines, written))
-        said, written, joined = "", "", False
+            said, written = "", ""
+        else:
+            said, written = said + meaning, written + token
     return known, (said, written)
 
 

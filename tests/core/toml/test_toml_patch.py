@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployer.core.toml.amend import LostDataError, amend, check_written
+from deployer.core.toml.assemble import Edit, assembled
 from deployer.core.toml.patch import Insert, Put, Remove, patch
 from deployer.core.toml.place import TomlError
 
@@ -114,3 +115,9 @@ def test_new_tables_are_inline_where_the_caller_says_so():
     assert patch(text, [Put(("rule", 0, "proven"), proven)], inline=("proven",)) == (
         '[[rule]]\nid = "x"\nproven = { in = "staging", deployment = 212 }\n'
     )
+
+
+def test_edits_inside_a_removal_are_swallowed_and_insertions_kept():
+    """`assembled` carries edits out in any order; a removal takes the edits inside it along, but no insertion."""
+    edits = [Edit(4, 5, "!"), Edit(2, 6), Edit(3, 4), Edit(3, 3, "+"), Edit(0, 1, "A"), Edit(0, 0, ">")]
+    assert assembled("abcdefgh", edits) == ">Ab+gh"

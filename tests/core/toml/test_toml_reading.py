@@ -78,6 +78,14 @@ def test_a_message_of_tomli_that_we_do_not_know_is_passed_on():
     assert _plain(tomli.TOMLDecodeError("Something new", "a = 1", 2)) == "something new"
 
 
+def test_a_clash_that_only_tomli_sees_keeps_the_place_of_tomli():
+    """Where our scanner finds nothing wrong with the keys, the place is tomli's and the words are ours."""
+    from deployer.core.toml.reading import _explain
+
+    with pytest.raises(TomlError, match="line 1, column 3: this key or table is already defined above"):
+        _explain("a = 1", tomli.TOMLDecodeError("Cannot declare ('a',) twice", "a = 1", 2))
+
+
 NEWER = {
     "a = { x = 1,\n y = 2 }": [(1, 13)],
     "a = {\n x = 1, # c\n}": [(1, 6), (2, 7)],
