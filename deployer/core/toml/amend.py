@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from deployer.core.toml.align import align
+from deployer.core.align import align
 from deployer.core.toml.assemble import Edit, Fit, assembled
 from deployer.core.toml.data import plain, same_data
 from deployer.core.toml.emit import child_blocks, is_block, pair_text

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deployer.core.toml.align import Step, align
+from deployer.core.align import Step, align
 from deployer.core.toml.data import same_data
 from deployer.core.toml.slots import Slots
 from deployer.core.toml.strings import (

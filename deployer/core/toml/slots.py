@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from deployer.core.toml.align import Step
+from deployer.core.align import Step
 from deployer.core.toml.syntax import Array, Inline, Range
 
 _TRAIL = re.compile(r"[ \t]*+(?:#[^\r\n]*+)?(?=\r?\n)")
