@@ -287,12 +287,28 @@ def _translate(glob: str, *, any_one: str, any_many: str) -> str:
     return pattern
 
 
+def _escaped_members(inside: str) -> str:
+    """
+    Return the members of a class with everything escaped but the `-` of a range.
+
+    A bare `--`, `&&`, `~~` or `||` is reserved for set operations in Python's classes and would change its meaning.
+    """
+    members, at = "", 0
+    while at < len(inside):
+        if at + 2 < len(inside) and inside[at + 1] == "-":
+            if inside[at] <= inside[at + 2]:  # a range that runs backwards has no members, as in fnmatch
+                members += f"{re.escape(inside[at])}-{re.escape(inside[at + 2])}"
+            at += 3
+        else:
+            members += re.escape(inside[at])
+            at += 1
+    return members
+
+
 def _character_class(inside: str) -> str:
     """Translate the inside of `[..]`: `!` in front negates, `a-z` is a range, nothing else is special."""
     negated = inside.startswith("!")
-    members = re.sub(r"([\\\]\[^&~|])", r"\\\1", inside.removeprefix("!"))
-    try:
-        re.compile(f"[{members}]")
-    except re.error:  # a range that runs backwards has no members, as in fnmatch
+    members = _escaped_members(inside.removeprefix("!"))
+    if not members:
         return r"[\s\S]" if negated else r"[^\s\S]"
     return f"[^{members}]" if negated else f"[{members}]"

@@ -168,6 +168,24 @@ def test_a_range_that_runs_backwards_has_no_members():
     assert all(map(compile_glob("[!b-a]"), "abc-"))
 
 
+@pytest.mark.parametrize(
+    ("glob", "members", "others"),
+    [
+        ("[a--]", "", "ab-"),
+        ("[--b]", "-.0Aab", "c,"),
+        ("[a-b--]", "ab-", "c."),
+        ("[a--b]", "b", "a-"),
+        ("[-]", "-", "a"),
+    ],
+)
+def test_hyphens_in_a_class_are_ranges_or_themselves(glob, members, others):
+    """A `-` between two signs is a range, whatever the signs are; any other is itself (found by the test below)."""
+    matches = compile_glob(glob)
+
+    assert all(map(matches, members))
+    assert not any(map(matches, others))
+
+
 @given(st.text(st.sampled_from("ab*?[]!-/"), max_size=8), st.text(st.sampled_from("ab]-/"), max_size=6))
 def test_every_glob_compiles_and_literal_text_matches_itself(glob, text):
     """No text of a user makes a glob that cannot be compiled, and one without signs matches only itself."""
