@@ -34,14 +34,21 @@ def lots(jobs: Sequence[Job]) -> list[Lot]:
     return [jobs[start : start + size] for start in range(0, len(jobs), size)]
 
 
-def to(*, enabled: bool) -> Decide:
-    """Return the decision to switch a rule, whatever else somebody edited in it: a flip writes nothing else."""
+def to(rule: Touched, *, enabled: bool) -> Decide:
+    """
+    Return the decision to switch a rule, whatever else somebody edited in it: a flip writes nothing else.
+
+    An edit on top of content of ours does not become ours by the flip: what we know of the rule then stays as it is,
+    and an undo finds the edit.
+    """
 
     def decide(live: Body | None) -> Send | Halt:
         if live is None:
             return Halt(Status.CONFLICT, "is gone from Kibana")
         if bool(live.get("enabled")) is enabled:
             return Halt(Status.READBACK)
+        if rule.wrote and rule.sent and image(live) not in rule.ours:
+            return Send(rule.settled)
         return Send(image(switched(live, enabled=enabled)))
 
     return decide

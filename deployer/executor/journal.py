@@ -26,6 +26,12 @@ from deployer.executor.ledger import Ledger
 _FORMAT: Final = "deployer-journal"
 _VERSION: Final = 1
 
+NOT_SENT: Final = "not_sent"
+"""The outcome of an intent that never became a request."""
+
+VOID: Final = "void"
+"""The outcome of a request that did not happen, and whose horizon is over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:

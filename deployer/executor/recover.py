@@ -25,7 +25,7 @@ from deployer.errors import InterruptedRunError, Refusal, RefusedError, StateErr
 from deployer.executor import ending
 from deployer.executor.apply import carried_out, finish, lock_kept_if_broken
 from deployer.executor.commit import Entries, committed
-from deployer.executor.journal import Intent, Past, past
+from deployer.executor.journal import NOT_SENT, Intent, Past, past
 from deployer.executor.lease import moment
 from deployer.executor.ledger import Ledger, Lock
 from deployer.executor.touched import Touched, Write
@@ -191,11 +191,11 @@ def _replay(tx: Transaction, rule: Touched, intent: Intent, answer: Mapping[str,
         rule.saw_before(intent.body)
     revision = intent.post.get("revision")
     write = Write(str(intent.post["image"]), intent.op not in _FLIPS, revision[1] if revision else None)
-    status = answer["status"] if answer else "unknown"
-    if status != "not_sent":
+    status = answer["status"] if answer else Status.UNKNOWN.value
+    if status != NOT_SENT:
         rule.intend(intent.n, write)
         rule.reached = True
-    if answer is None or status in ("unknown", "not_sent"):
+    if answer is None or status in (Status.UNKNOWN.value, NOT_SENT):
         return
     if answer.get("landed") or (status in _HAPPENED and answer.get("sent")):
         rule.settle(intent.n, rule.live, str(answer["seen"]))

@@ -27,7 +27,9 @@ def forward(tx: Transaction) -> None:
     send_all(tx, "replaced, old", each([_removal(rule) for rule in _with(tx, Action.RECREATE)]))
     send_all(tx, "replaced, new", each([_creation(tx, rule) for rule in _with(tx, Action.RECREATE)]))
     for enabled in (True, False):
-        jobs = [flips.flip_job(rule, flips.to(enabled=enabled), enabled=enabled) for rule in _to_flip(tx, enabled)]
+        jobs = [
+            flips.flip_job(rule, flips.to(rule, enabled=enabled), enabled=enabled) for rule in _to_flip(tx, enabled)
+        ]
         send_all(tx, "enabled" if enabled else "disabled", flips.lots(jobs))
 
 

@@ -18,6 +18,7 @@ from deployer.errors import InterruptedRunError, RemoteError
 from deployer.executor import flips
 from deployer.executor.images import NOTHING, differing_fields, image, switched
 from deployer.executor.jobs import Decide, Halt, Job, Op, Send
+from deployer.executor.journal import VOID
 from deployer.executor.touched import Touched
 from deployer.executor.transaction import Transaction, singles
 from deployer.executor.waves import each, report_loss, send_all
@@ -59,10 +60,21 @@ def classify(tx: Transaction, rules: Sequence[Touched]) -> None:
         live.update(singles(tx.read(missing)))
         missing = [rule_id for rule_id in missing if rule_id not in live]
     for rule in rules:
-        loss = rule.recognise(live.get(rule.rule_id))
-        rule.drop_all_but(0)
-        if loss is not None:
-            report_loss(tx, rule, "recover", loss)
+        _learn(tx, rule, live.get(rule.rule_id))
+
+
+def _learn(tx: Transaction, rule: Touched, live: Body | None) -> None:
+    """Settle the unanswered writes of a rule by what it shows; journaled before anything is sent on top of it."""
+    numbers = sorted(rule.unanswered)
+    loss = rule.recognise(live)
+    for number in numbers:
+        landed = number not in rule.unanswered
+        facts = {"status": loss.status.value, "detail": loss.detail} if loss and landed else None
+        status = Status.READBACK.value if landed else VOID
+        tx.journal.outcome(number, rule.rule_id, "", status, landed=landed or None, seen=rule.settled, loss=facts)
+    rule.drop_all_but(0)
+    if loss is not None:
+        report_loss(tx, rule, "recover", loss)
 
 
 class _Force:
@@ -86,7 +98,7 @@ def _stages(tx: Transaction, rules: Sequence[Touched], force: _Force) -> None:
     _send(tx, "brought back", each([_return(rule, force) for rule in missing]))
     _send(tx, "restored", each([_restoration(rule, force) for rule in present if _to_restore(rule, force)]))
     off = [rule for rule in rules if _came_back_off(rule)]
-    jobs = [flips.flip_job(rule, flips.to(enabled=True), enabled=True) for rule in off]
+    jobs = [flips.flip_job(rule, flips.to(rule, enabled=True), enabled=True) for rule in off]
     _send(tx, "switched on again", flips.lots(jobs))
 
 

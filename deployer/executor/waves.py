@@ -16,6 +16,7 @@ from typing import Final
 
 from deployer.core.outcomes import Status
 from deployer.errors import DeployerError, RemoteError
+from deployer.executor import journal
 from deployer.executor.flips import Lot, carry_out_flips
 from deployer.executor.images import NOTHING, image
 from deployer.executor.jobs import Answer, Job, Op, carry_out, loss_unseen, plan_intent
@@ -132,7 +133,7 @@ def _journaled(tx: Transaction, batch: Sequence[Lot]) -> Sequence[Lot]:
 def _take(tx: Transaction, wave: _Wave, job: Job, answer: Answer) -> None:
     if answer.status is None:
         job.rule.drop(job.number)
-        tx.journal.outcome(job.number, job.rule.rule_id, job.op.value, "not_sent")
+        tx.journal.outcome(job.number, job.rule.rule_id, job.op.value, journal.NOT_SENT)
     elif answer.status is Status.UNKNOWN:
         tx.risk(job.rule)
         wave.unknown.append(job)
@@ -152,7 +153,7 @@ def _journal(tx: Transaction, job: Job, answer: Answer) -> None:
         (answer.status or Status.UNKNOWN).value,
         landed=answer.landed or None,
         sent=job.sends or None,
-        seen=job.rule.settled if answer.landed or job.rule.sent else None,
+        seen=job.rule.settled,
         resp=response or None,
         loss={"status": loss.status.value, "detail": loss.detail, "body": loss.removed} if loss else None,
         detail=answer.detail,
