@@ -54,7 +54,7 @@ class Applied:
     @property
     def to_look_at(self) -> tuple[Outcome, ...]:
         """The outcomes for which a person must look."""
-        wrong = (Status.LOST_UPDATE, Status.UNVERIFIED_DELETE, Status.LEFT_OUT, Status.DUPLICATE)
+        wrong = (Status.LOST_UPDATE, Status.LEFT_OUT, Status.DUPLICATE)
         return tuple(outcome for outcome in self.outcomes if outcome.status in wrong)
 
 

@@ -38,11 +38,14 @@ def undone(
     """
     Undo a run; return the error that says how that ended. Raises LostLockError, InterruptedRunError.
 
-    `reported` says that an earlier ending has named the edits that were lost, so that they do not hold up the lock.
+    An edit that is known to be lost is for a person to hear of; a delete whose answer did not come is among the
+    outcomes, and no more: the rule was read right before, and is gone as it should be. `reported` says that an earlier
+    ending has named the edits that were lost, so that they do not hold up the lock.
     """
     reason = _reason(tx, why)
     results = put_back(tx, reason, force=force)
-    left = [*still_open(results), *(() if reported else tx.losses)]
+    lost = [outcome for outcome in tx.losses if outcome.status is Status.LOST_UPDATE and not reported]
+    left = [*still_open(results), *lost]
     if not left and close(tx, "rolled_back"):
         append_event(tx, "undone", reason, outcomes=_facts(results))
         message = f"apply failed: {reason}. Everything it did was undone, and read back"

@@ -16,7 +16,7 @@ from deployer.core.canonical import digest
 from deployer.core.change import Action, Change
 from deployer.core.documents import check, find
 from deployer.core.normalise import canonical, markers
-from deployer.core.outcomes import Applied, ApplyUndoneError, Status
+from deployer.core.outcomes import Applied, ApplyUndoneError, Outcome, Status
 from deployer.core.plan import Entry, Plan
 from deployer.core.plan_file import loads
 from deployer.core.ports import Body
@@ -42,12 +42,13 @@ _HAPPENED: Final = (Status.APPLIED.value, Status.READBACK.value)
 class Recovered:
     """
     How a recovery ended: `nothing` was left, `undone`, `resumed`, `accepted`, `finished` (it had committed) or `freed`
-    (nothing had been sent). `touched` counts rules.
+    (nothing had been sent). `touched` counts rules; `outcomes` has what became of each.
     """
 
     how: str
     applied: Applied | None = None
     touched: int = 0
+    outcomes: tuple[Outcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ def recover(run: Run, mode: Mode, *, rules: frozenset[str] = frozenset(), plan: 
 def _recovered(tx: Transaction, head: Record | None, found: Past, mode: Mode, rules: frozenset[str]) -> Recovered:
     reached = frozenset(rule.rule_id for rule in tx.rules.values() if rule.reached)
     if mode == "resume":
-        return Recovered("resumed", _resumed(tx, head), len(reached))
+        applied = _resumed(tx, head)
+        return Recovered("resumed", applied, len(reached), applied.outcomes)
     force = (rules or None) if mode == "force_undo" else frozenset[str]()
     accepted = found.accepted | ((rules or reached) if mode == "accept_live" else frozenset())
     if accepted:
@@ -115,7 +117,7 @@ def _recovered(tx: Transaction, head: Record | None, found: Past, mode: Mode, ru
     ended = ending.undone(tx, (f"it was interrupted ({found.state})",), force=force, reported=found.reported)
     if not isinstance(ended, ApplyUndoneError):
         raise ended
-    return Recovered("undone", touched=len(reached))
+    return Recovered("undone", touched=len(reached), outcomes=ended.ending.outcomes)
 
 
 def _resumed(tx: Transaction, head: Record | None) -> Applied:
@@ -233,7 +235,7 @@ def _accepted(tx: Transaction, head: Record | None, chosen: frozenset[str], forc
     record = committed(tx, head, Entries(entries, live, changed), event="accept-live")
     ending.append_event(tx, "accept-live", tx.plan.reason, deployment=record.number, rules=sorted(entries))
     ending.close(tx)
-    return Recovered("accepted", Applied(record), len(accepted))
+    return Recovered("accepted", Applied(record), len(accepted), (*tx.outcomes, *results))
 
 
 def _entry(tx: Transaction, change: Change, live: Body | None, head: Record | None) -> Entry | None:

@@ -208,7 +208,7 @@ def _said(game: Game, act: Callable[[], Any], last: Ended | None = None) -> Ende
         return _ended("open", game, error, (), messages)
     applied = getattr(result, "applied", result)
     how = getattr(result, "how", "resumed")
-    game.reports += applied.outcomes if applied is not None else ()
+    game.reports += getattr(result, "outcomes", ())
     if how in ("undone", "freed"):
         return Ended("rolled_back", game, messages=messages)
     if how == "nothing":
