@@ -8,11 +8,16 @@ from enum import IntEnum
 
 
 class Fit(IntEnum):
-    """How an inserted text joins what is around it."""
+    """
+    How an inserted text joins what is around it; at one place, in this order.
+
+    Lines belong to the table above the place, so they come before a table that starts there.
+    """
 
     EXACT = 0  # as it is: a value in place of a value
-    LINES = 1  # whole lines: starts on a new line
-    BLOCK = 2  # a table: blank lines around it
+    TOP = 1  # whole lines, before the first table of a document: a blank line around them
+    LINES = 2  # whole lines, among others
+    BLOCK = 3  # a table: blank lines around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +34,12 @@ def assembled(source: str, edits: list[Edit]) -> str:
     """
     Return the source with all edits carried out.
 
-    At one place insertions come first, in the order in which they were gathered. A removal swallows the replacements
-    and removals inside it; an insertion inside one is kept.
+    At one place insertions come first, those of one fit in the order in which they were gathered. A removal swallows
+    the replacements and removals inside it; an insertion inside one is kept.
     """
     out = _Output()
     pos = 0
-    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end > edit.start, edit.start - edit.end)):
+    for edit in sorted(edits, key=_order):
         if edit.start > pos:
             out.add(source[pos : edit.start], Fit.EXACT)
         if edit.start >= pos or edit.start == edit.end:
@@ -43,6 +48,10 @@ def assembled(source: str, edits: list[Edit]) -> str:
     out.add(source[pos:], Fit.EXACT)
     open_end = any(edit.end == len(source) and (edit.fit is not Fit.EXACT or not edit.text) for edit in edits)
     return out.closed() if open_end else out.text
+
+
+def _order(edit: Edit) -> tuple[int, bool, int, Fit]:
+    return edit.start, edit.end > edit.start, edit.start - edit.end, edit.fit
 
 
 class _Output:
@@ -57,12 +66,13 @@ class _Output:
             return
         if fit is not Fit.EXACT:
             self._start_line()
-        if fit is Fit.BLOCK or (self._after_block and not text.startswith(("\n", "\r\n"))):
+        parted = fit in (Fit.TOP, Fit.BLOCK)
+        if parted or (self._after_block and not text.startswith(("\n", "\r\n"))):
             self._start_paragraph()
         if fit is Fit.LINES and text.startswith("\n") and self._at_paragraph():
             text = text.removeprefix("\n")
         self.text += text
-        self._after_block = fit is Fit.BLOCK
+        self._after_block = parted
 
     def closed(self) -> str:
         """Return the text without blank lines at its end, where an edit reached the end."""

@@ -89,7 +89,7 @@ class Extent:
             return section.body, Fit.LINES
         if len(self._document.sections) == 1:
             return len(self._text), Fit.LINES
-        return self.lead(self._document.sections[1]), Fit.BLOCK
+        return self.lead(self._document.sections[1]), Fit.TOP
 
     def removal(self, pair: Pair) -> tuple[int, int]:
         """Return the lines that go with a pair: its own, a comment that is only about it, a blank line too many."""
