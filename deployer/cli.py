@@ -209,24 +209,26 @@ def recover(
     resume: Annotated[bool, typer.Option("--resume", help="Finish it, instead of undoing it.")] = False,
     accept_live: Annotated[bool, typer.Option("--accept-live", help="Sign off what is live as it is.")] = False,
     force_undo: Annotated[bool, typer.Option("--force-undo", help="Undo over an edit that was kept.")] = False,
-    rule: Annotated[list[str] | None, typer.Option("--rule", metavar="ID", help="Only this rule; repeats.")] = None,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option("--rule", metavar="ID", help="Narrow --accept-live or --force-undo; repeats."),
+    ] = None,
     yes: Yes = False,
-    reason: Reason = "",
     json_: Json = False,
 ) -> None:
     """Finish or undo an interrupted apply."""
     from deployer.commands import recover as command
 
-    options = command.Options(tuple(env), resume, accept_live, force_undo, tuple(rule or ()), yes, reason)
+    options = command.Options(tuple(env), resume, accept_live, force_undo, tuple(rule or ()), yes)
     raise typer.Exit(command.recover(_workspace(ctx, json_), options))
 
 
 @app.command()
-def unlock(ctx: typer.Context, env: Envs, yes: Yes = False, reason: Reason = "", json_: Json = False) -> None:
+def unlock(ctx: typer.Context, env: Envs, yes: Yes = False, json_: Json = False) -> None:
     """Free a lock that a dead run left behind, by recovering it."""
     from deployer.commands import recover as command
 
-    options = command.Options(tuple(env), yes=yes, reason=reason, unlock=True)
+    options = command.Options(tuple(env), yes=yes)
     raise typer.Exit(command.recover(_workspace(ctx, json_), options))
 
 

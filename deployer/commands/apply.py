@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from deployer.commands.carrying import Carrier
+from deployer.commands.failing import report_failure
 from deployer.commands.planning import planned
 from deployer.commands.target import WriteTarget, identity, to_write
 from deployer.commands.workspace import Workspace
+from deployer.core.draft import Wishes
 from deployer.core.environment import Environment
-from deployer.core.outcomes import Applied, ApplyIncompleteError
+from deployer.core.outcomes import Applied, ApplyIncompleteError, ApplyUndoneError
 from deployer.core.plan import Plan
 from deployer.core.plan_file import loads
-from deployer.core.planner import Wishes
 from deployer.core.ports import Body
 from deployer.errors import AttentionError, DeployerError, ExitCode, Refusal, RefusedError, UsageError
 from deployer.executor.apply import apply as carry_out
@@ -127,8 +128,8 @@ def _carried_out(
     try:
         with carrier.guarded():
             applied = carry_out(plan, carrier.run(target, read=read, wait=options.wait))
-    except ApplyIncompleteError as error:
-        _save_before_images(workspace, target, error)
+    except (ApplyUndoneError, ApplyIncompleteError) as error:
+        report_failure(workspace, target, error, plan.labels)
         raise
     seconds = workspace.clock.monotonic() - started
     workspace.console.say(applied_text(plan, applied, seconds, workspace.console.style))
@@ -161,21 +162,6 @@ def _agreed(workspace: Workspace, plan: Plan, options: Options) -> bool:
     if options.yes or (options.plan_file is not None and not workspace.surroundings.stdin_tty):
         return True
     return workspace.console.ask(f"Apply {plural(len(plan.changes), 'change')} to {plan.target.name}?")
-
-
-def _save_before_images(workspace: Workspace, target: WriteTarget, error: ApplyIncompleteError) -> None:
-    """Write the before-images where a person can import them by hand: Kibana's own import takes the file."""
-    folder = workspace.root / ".deployer" / "before-images"
-    path = folder / f"{target.environment.target.replace('/', '_')}.ndjson"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.write_text(error.ending.ndjson(), encoding="utf-8")
-    except OSError as exc:
-        workspace.console.note(f"the before-images could not be written to {path}: {exc.strerror}")
-        return
-    workspace.console.note(
-        f"the before-images are in {path.relative_to(workspace.root)}; Kibana's rule import takes them"
-    )
 
 
 def _result(plan: Plan, applied: Applied | None) -> dict[str, Any]:

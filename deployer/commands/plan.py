@@ -8,9 +8,9 @@ from pathlib import Path
 from deployer.commands.planning import Planned, planned
 from deployer.commands.target import to_read
 from deployer.commands.workspace import Workspace
+from deployer.core.draft import Wishes
 from deployer.core.plan import Plan
 from deployer.core.plan_file import dumps
-from deployer.core.planner import Wishes
 from deployer.errors import DeployerError, ExitCode, UsageError
 from deployer.render.json_text import plan_json
 from deployer.render.plan_text import plan_text

@@ -18,9 +18,10 @@ from deployer.adapters.rules import RuleTree
 from deployer.commands.target import ReadTarget
 from deployer.commands.workspace import Workspace, raise_errors
 from deployer.core.desired import Desired, rendered, selected
+from deployer.core.draft import Situation, Wishes
 from deployer.core.guards import Run
 from deployer.core.plan import Plan
-from deployer.core.planner import Situation, Wishes, make_plan, suspects
+from deployer.core.planner import make_plan, suspects
 from deployer.core.ports import ServerStatus, SpaceRead
 from deployer.core.record import Provenance, Record
 from deployer.core.references import Space, any_needs

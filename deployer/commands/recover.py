@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployer.commands.carrying import Carrier
+from deployer.commands.failing import report_failure
 from deployer.commands.target import to_write
 from deployer.commands.workspace import Workspace
+from deployer.core.outcomes import ApplyIncompleteError
 from deployer.errors import ExitCode, UsageError
 from deployer.executor.recover import Mode, Recovered
 from deployer.executor.recover import recover as bring_to_rest
@@ -23,8 +25,6 @@ class Options:
     force_undo: bool = False
     rules: tuple[str, ...] = ()
     yes: bool = False
-    reason: str = ""
-    unlock: bool = False
 
 
 def recover(workspace: Workspace, options: Options) -> int:
@@ -37,7 +37,11 @@ def recover(workspace: Workspace, options: Options) -> int:
             workspace.console.say("Nothing was changed.")
             continue
         with to_write(workspace, environment) as target, carrier.guarded():
-            found = bring_to_rest(carrier.run(target), mode)
+            try:
+                found = bring_to_rest(carrier.run(target), mode, rules=frozenset(options.rules))
+            except ApplyIncompleteError as error:
+                report_failure(workspace, target, error, {})
+                raise
         workspace.console.say(f"{environment.target}   {_words(found)}")
         results[environment.target] = {"how": found.how, "touched": found.touched}
     workspace.console.document("recover", {"targets": results})
@@ -54,6 +58,8 @@ def _mode(options: Options) -> Mode:
         chosen.append("force_undo")
     if len(chosen) > 1:
         raise UsageError("--resume, --accept-live and --force-undo exclude each other")
+    if options.rules and not (options.accept_live or options.force_undo):
+        raise UsageError("--rule narrows --accept-live and --force-undo", hint="name one of them beside it")
     return chosen[0] if chosen else "undo"
 
 
@@ -76,5 +82,9 @@ def _words(found: Recovered) -> str:
             return f"{rules} as before the interrupted apply, read back; the lock is free"
         case "resumed":
             return f"finished: {rules} as planned, read back, committed; the lock is free"
-        case _:
+        case "finished":
+            return "the apply had committed; what was left to clean up is done, the lock is free"
+        case "accepted":
             return f"{rules} accepted as live; the lock is free"
+        case how:
+            raise AssertionError(how)

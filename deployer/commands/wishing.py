@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from deployer.core.draft import Wishes
 from deployer.core.guards import COUNTED
-from deployer.core.planner import Wishes
 from deployer.core.selector import Selector, SelectorError, parse_selector
 from deployer.core.settings import parse_duration
 from deployer.core.suggestion import did_you_mean

@@ -167,7 +167,8 @@ def _sides(
         authored=authored if authored is not ABSENT else _default_where_silent(name, rule_type, baseline),
         recorded=baseline is not None,
         opinion=opinion,
-        untouched=bool(baseline and baseline.untouched),
+        # `enabled` is compared with what we decided: the record's revision and time say nothing about who switched it
+        untouched=bool(baseline and baseline.untouched) and name != "enabled",
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from deployer.core.canonical import canonical_json
 from deployer.core.change import Action, Change
 from deployer.core.environment import DeployPolicy, Limit, Limits
 from deployer.core.fields import ABSENT, SEVERITIES, Category
@@ -52,11 +53,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the guards need beside the changes: sizes, the subject of a rule for `protected`, and what retires."""
+    """
+    What the guards need beside the changes: how many rules are managed, which retire, which are protected, and the body
+    of a rule as it is live (empty for none).
+    """
 
     managed: int
     retiring: frozenset[str]
     protected: Callable[[str], bool]
+    live: Callable[[str], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,17 @@ def judge(changes: Sequence[Change], limits: Limits, allow: Mapping[str, int], j
         _limit(word, concerned[word], _number(ceilings[word], judged.managed), allow.get(word)) for word in COUNTED
     ]
     return (*verdicts, *_would_empty(judged))
+
+
+def waiting(due: Sequence[Change], limits: Limits, allow: Mapping[str, int], managed: int) -> tuple[Change, ...]:
+    """
+    Return the deletes that wait: those above the limit, without an `--allow delete`.
+
+    A delete is due by time alone, so it is left out and never blocks a deployment (design section 3). `due` is sorted,
+    the longest retired first.
+    """
+    ceiling = _number(limits.delete, managed)
+    return () if ceiling is None or "delete" in allow else tuple(due[ceiling:])
 
 
 def judge_run(policy: DeployPolicy, run: Run) -> tuple[Verdict, ...]:
@@ -126,7 +142,7 @@ def _concerned(word: str, changes: Sequence[Change], judged: Judged) -> tuple[st
             risky |= {c.rule_id for c in changes if c.after and c.flips and not _on(c)}
             return tuple(sorted(rule_id for rule_id in risky if judged.protected(rule_id)))
         case "response_actions":
-            chosen = [c for c in changes if _arms(c)]
+            chosen = [c for c in changes if _arms(c, judged.live(c.rule_id))]
         case _:
             return _ids(changes, Action(word))
     return tuple(c.rule_id for c in chosen)
@@ -140,13 +156,21 @@ def _on(change: Change) -> bool:
     return bool((change.after or {}).get("enabled"))
 
 
-def _arms(change: Change) -> bool:
-    """Say whether a rule that isolates hosts or kills processes is switched on, or a running one gets that power."""
-    before, after = change.before or {}, change.after or {}
-    acts = [a for a in after.get("response_actions") or () if a.get("action_type_id") == ".endpoint"]
-    had = [a for a in before.get("response_actions") or () if a.get("action_type_id") == ".endpoint"]
-    starts = change.action in (Action.CREATE, Action.RECREATE) and after.get("enabled", False)
-    return bool(acts) and (starts or (len(acts) > len(had) and change.action is Action.UPDATE))
+def _arms(change: Change, live: Mapping[str, Any]) -> bool:
+    """
+    Say whether a rule gains the power to isolate hosts or kill processes: it is switched on with it, or gets it while
+    it runs. What the change does not write is as it is live; osquery only asks, and is not counted.
+    """
+    if change.after is None:
+        return False
+    after = {**({} if change.action in (Action.CREATE, Action.RECREATE) else live), **change.after}
+    return bool(_armed(after) - _armed(live))
+
+
+def _armed(rule: Mapping[str, Any]) -> set[str]:
+    """Return the endpoint actions of a rule that runs; a rule that is off can do nothing."""
+    acts = rule.get("response_actions") or () if rule.get("enabled") else ()
+    return {canonical_json(act) for act in acts if act.get("action_type_id") == ".endpoint"}
 
 
 def _limit(word: str, rules: tuple[str, ...], limit: int | None, allowed: int | None) -> Verdict:

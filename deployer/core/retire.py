@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from deployer.core.change import Change
+from deployer.core.compare import Take
 from deployer.core.environment import OwnershipPolicy
 from deployer.core.live import LiveRule
 from deployer.core.plan import Edit, Entry
@@ -30,7 +31,7 @@ class Retirement:
 
 
 def retire(
-    rule_id: str, live: LiveRule | None, recorded: RuleRecord, policy: OwnershipPolicy, now: datetime
+    live: LiveRule | None, recorded: RuleRecord, policy: OwnershipPolicy, now: datetime, take: Take | None = None
 ) -> Retirement:
     """Return what happens to a recorded rule that git no longer has. `now` is Kibana's clock, UTC."""
     if live is None:
@@ -38,24 +39,28 @@ def retire(
     if policy.removed == "keep":
         return Retirement(keep=True)
     if recorded.retired is not None:
-        return _already_retired(rule_id, live, recorded.retired, policy, now)
+        return _already_retired(live, recorded.retired, policy, now, take)
     retired = Retired(_iso(now), live.enabled)
     entry = _entry(recorded, retired)
     if not live.enabled:
         return Retirement(entry=entry, detail=("stays in Kibana, it was off already",))
-    change = Change(rule_id, live.type, before={"enabled": True}, after={"enabled": False})
-    return Retirement(change, entry, detail=(_afterwards(policy),))
+    return Retirement(_off(live), entry, detail=(_afterwards(policy),))
+
+
+def _off(live: LiveRule) -> Change:
+    return Change(live.rule_id, live.type, before={"enabled": True}, after={"enabled": False})
 
 
 def _already_retired(
-    rule_id: str, live: LiveRule, retired: Retired, policy: OwnershipPolicy, now: datetime
+    live: LiveRule, retired: Retired, policy: OwnershipPolicy, now: datetime, take: Take | None
 ) -> Retirement:
     if live.enabled:
-        edit = Edit(rule_id, "enabled", "conflict", authored=False, live=True, desired=False, by=live.by, at=live.at)
-        return Retirement(keep=True, edit=edit)
+        kind = {"git": "back", "live": "left", None: "conflict"}[take]
+        edit = Edit(live.rule_id, "enabled", kind, authored=False, live=True, desired=False, by=live.by, at=live.at)
+        return Retirement(_off(live) if take == "git" else None, keep=True, edit=edit)
     due = _due(retired, policy)
     if policy.removed == "delete" and now >= due:
-        change = Change(rule_id, live.type, before=live.content(), after=None)
+        change = Change(live.rule_id, live.type, before=live.content(), after=None)
         return Retirement(
             change, detail=(f"retired since {retired.since[:10]}, off for {policy.delete_after_days:g} days",)
         )

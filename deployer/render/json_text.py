@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from deployer.core.change import Change
+from deployer.core.outcomes import ApplyIncompleteError, ApplyUndoneError
 from deployer.core.plan import Plan, change_json
 from deployer.core.plan_file import notes_json
 from deployer.core.review import risky
@@ -61,6 +62,8 @@ def error_json(error: DeployerError) -> dict[str, Any]:
         result["hint"] = error.hint
     if isinstance(error, RefusedError):
         result["refusal"] = error.refusal.value
+    if isinstance(error, ApplyUndoneError | ApplyIncompleteError):
+        result["outcomes"] = [{**asdict(outcome), "status": outcome.status.value} for outcome in error.ending.outcomes]
     if isinstance(error, ProblemsError):
         result["problems"] = [problem_json(problem) for problem in error.problems]
     return result

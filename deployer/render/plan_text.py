@@ -213,9 +213,17 @@ def _warnings(plan: Plan, style: Style) -> Iterator[str]:
             alike.setdefault(problem.code, []).append(line(str(problem)))
     for texts in alike.values():
         shown = texts if len(texts) < GROUP_FROM else texts[:1]
-        yield from (cut(f"    {text}", style.width) for text in shown)
+        for text in shown:
+            yield from _wrapped(text, style.width)
         if len(texts) > len(shown):
             yield f"    … and {len(texts) - len(shown):,} more like this one (deployer validate lists them)"
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    """Yield a sentence on as many lines as it needs: what is cut off is the remedy."""
+    import textwrap
+
+    yield from textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="        ", break_on_hyphens=False)
 
 
 def _guards(plan: Plan, style: Style) -> Iterator[str]:

@@ -258,7 +258,7 @@ def test_the_whole_corpus_is_created_and_planned_empty(tmp_path: Path) -> None:
 
 
 def test_a_duplicate_of_a_managed_rule_is_never_touched(tmp_path: Path) -> None:
-    """A copy made in Kibana carries our tag; it is listed, and no plan touches it."""
+    """A copy made in Kibana, edited and enabled, carries our tag: it is listed, and nothing touches it."""
     from tests.support.sandbox import Sandbox
 
     kibana = Sandbox.start(tmp_path / "kibana.sqlite3")
@@ -272,14 +272,22 @@ def test_a_duplicate_of_a_managed_rule_is_never_touched(tmp_path: Path) -> None:
         one = next(rule for rule in found if rule["name"] == "Rule 1")
         body = {"action": "duplicate", "ids": [one["id"]]}
         kibana.request("POST", "/api/detection_engine/rules/_bulk_action", body)
+        copy = kibana.request("GET", "/api/detection_engine/rules/_find?per_page=10").json["data"]
+        (copy,) = [rule for rule in copy if rule["name"] == "Rule 1 [Duplicate]"]
+        patch = {"id": copy["id"], "type": "query", "query": "edited : 1", "enabled": True, "max_signals": 100}
+        assert kibana.request("PATCH", "/api/detection_engine/rules", patch, user="soc-day").status == 200
+        before = kibana.rule(copy["rule_id"])
         path.unlink()
 
         document = project.run("plan", "-e", "s", "--json", PASSWORD="changeme").document
+        assert project.run("apply", "-e", "s", "--yes", PASSWORD="changeme").code == 0
+        after = kibana.rule(copy["rule_id"])
     finally:
         kibana.stop()
 
     assert actions(document) == {"disable": 1}
     assert document["plans"][0]["notes"]["census"]["copies"] == ["Rule 1 [Duplicate]"]
+    assert after == before
 
 
 def test_sqlite_state_is_a_file(tmp_path: Path) -> None:
