@@ -289,11 +289,12 @@ def sandbox_reset(
         str, typer.Option("--env", "-e", metavar="ENV", help="The sandbox environment to empty.")
     ] = "sandbox",
     yes: Yes = False,
+    json_: Json = False,
 ) -> None:
     """Empty the sandbox of an environment: its rules and its deployments."""
     from deployer.commands import sandbox as command
 
-    raise typer.Exit(command.reset(_workspace(ctx, False), env, yes=yes))
+    raise typer.Exit(command.reset(_workspace(ctx, json_), env, yes=yes))
 
 
 def _globals(ctx: Any) -> Globals:

@@ -69,6 +69,7 @@ def reset(workspace: Workspace, name: str, *, yes: bool) -> int:
         for part in ("targets", "environments"):
             shutil.rmtree(folder / part / environment.name, ignore_errors=True)
     workspace.console.say(f"The sandbox {environment.name} is empty.")
+    workspace.console.document("sandbox reset", {"environment": environment.name, "emptied": True})
     return 0
 
 
