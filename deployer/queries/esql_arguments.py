@@ -27,6 +27,7 @@ class Arguments(Expressions):
     __slots__ = ()
 
     def where(self) -> None:
+        """Read one condition."""
         self.expression()
 
     def assignments(self) -> None:
@@ -65,6 +66,7 @@ class Arguments(Expressions):
             self.assignments()
 
     def sort(self) -> None:
+        """Read `expression ASC NULLS FIRST, …`."""
         while True:
             self.expression()
             self.take_word("ASC", "DESC")
@@ -74,6 +76,7 @@ class Arguments(Expressions):
                 return
 
     def limit(self) -> None:
+        """Read `number BY …`."""
         if not self.take("number") and not self.take("parameter"):
             raise self.unexpected("`LIMIT` needs a number")
         if self.take_word("BY"):
@@ -134,6 +137,7 @@ class Arguments(Expressions):
             self.expect("string", "`APPEND_SEPARATOR` is a string")
 
     def expand(self) -> None:
+        """Read the one column of `MV_EXPAND`."""
         self.use(self.column("`MV_EXPAND` needs one column"))
 
     def enrich(self) -> None:

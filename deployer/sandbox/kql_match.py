@@ -56,6 +56,7 @@ class Value:
 
     @property
     def plain(self) -> str:
+        """The text with its wildcards as `*`."""
         return self.text.replace("\0", "*")
 
 
