@@ -174,7 +174,8 @@ def apply(
     ctx: typer.Context,
     plan_file: Annotated[Path | None, typer.Argument(help="A plan saved by plan -o; it needs no work tree.")] = None,
     env: Annotated[
-        list[str] | None, typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="Plan this target, then apply.")
+        list[str] | None,
+        typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="Plan this target, then apply; repeats, takes globs."),
     ] = None,
     only: Only = None,
     yes: Yes = False,
@@ -189,6 +190,9 @@ def apply(
     recover_first: Annotated[
         bool, typer.Option("--recover", help="Undo an interrupted apply first, if there is one.")
     ] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Of several targets: stop at the first that fails.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Carry out a plan as one journaled transaction, verified by reading, undone if it fails."""
@@ -197,7 +201,7 @@ def apply(
 
     asked = wishes(only, allow, take, adopt=adopt)
     options = command.Options(
-        plan_file, tuple(env or ()), asked, yes, expect, reason, duration(wait, "--wait"), recover_first
+        plan_file, tuple(env or ()), asked, yes, expect, reason, duration(wait, "--wait"), recover_first, fail_fast
     )
     raise typer.Exit(command.apply(_workspace(ctx, json_), options))
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from deployer.commands.planning import Planned, planned
+from deployer.commands import several
+from deployer.commands.planning import planned
+from deployer.commands.several import Reached
 from deployer.commands.target import to_read
 from deployer.commands.workspace import Workspace
 from deployer.core.draft import Wishes
+from deployer.core.environment import Environment
 from deployer.core.plan import Plan
 from deployer.core.plan_file import dumps
+from deployer.core.summary import Row, exit_code
 from deployer.errors import DeployerError, ExitCode, UsageError
 from deployer.render.json_text import plan_json
 from deployer.render.plan_text import plan_text
+from deployer.render.summary_text import state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +37,60 @@ class Options:
 def plan(workspace: Workspace, options: Options) -> int:
     """Show the plan of every target; save it if asked. Returns 0, or 3 for changes with `--detailed-exitcode`."""
     environments = workspace.targets(options.env)
-    if options.output is not None and len(environments) > 1:
+    if len(environments) > 1:
+        return _several(workspace, environments, options)
+    made = _plan(workspace, environments[0], options)
+    _show(workspace, made)
+    if options.output is not None:
+        _save(options.output, made)
+    workspace.console.document("plan", {"plans": [plan_json(made)]})
+    return int(_code(made, options))
+
+
+def _several(workspace: Workspace, environments: Sequence[Environment], options: Options) -> int:
+    """Plan them at the same time; a target that fails is told, and the others are planned all the same."""
+    if options.output is not None:
         names = ", ".join(environment.target for environment in environments)
         raise UsageError(f"-o saves the plan of one target, and -e names {len(environments)}: {names}")
-    plans: list[Plan] = []
-    for environment in environments:
-        with to_read(workspace, environment) as target:
-            plans.append(_shown(workspace, planned(target, options.wishes, options.reason)))
-    if options.output is not None:
-        _save(options.output, plans[0])
-    workspace.console.document("plan", {"plans": [plan_json(each) for each in plans]})
-    return int(ExitCode.CHANGES) if options.detailed_exitcode and any(_would_do(each) for each in plans) else 0
+    workspace.sound_tree()  # files that are wrong are wrong for every target: said once
+    rows: list[Row] = []
+    documents: list[dict[str, Any]] = []
+    for reached in several.reach(environments, lambda environment: _plan(workspace, environment, options)):
+        rows.append(_told(workspace, reached, options))
+        documents.append(_document(reached))
+    several.summarise(workspace, rows)
+    workspace.console.document("plan", {"plans": documents})
+    return int(exit_code([row.code for row in rows], writing=False))
 
 
-def _shown(workspace: Workspace, made: Planned) -> Plan:
-    workspace.console.say(plan_text(made.plan, workspace.console.style, verbose=workspace.console.verbose))
-    return made.plan
+def _plan(workspace: Workspace, environment: Environment, options: Options) -> Plan:
+    with to_read(workspace, environment) as target:
+        return planned(target, options.wishes, options.reason).plan
 
 
-def _would_do(plan: Plan) -> bool:
-    """Say whether apply would change something, or would refuse to; drift that is left alone is neither."""
-    return bool(plan.changes or plan.notes.blocked)
+def _told(workspace: Workspace, reached: Reached[Plan], options: Options) -> Row:
+    if reached.value is None:
+        error = reached.error or DeployerError("no plan was made")
+        several.tell(workspace, reached.name, error)
+        return several.failed_row(reached.name, error)
+    _show(workspace, reached.value)
+    return Row(reached.name, *state_of(reached.value), _code(reached.value, options))
+
+
+def _document(reached: Reached[Plan]) -> dict[str, Any]:
+    if reached.error is not None:
+        return several.failed_json(reached.name, reached.error)
+    return plan_json(reached.value) if reached.value else {}
+
+
+def _show(workspace: Workspace, made: Plan) -> None:
+    workspace.console.say(plan_text(made, workspace.console.style, verbose=workspace.console.verbose))
+
+
+def _code(made: Plan, options: Options) -> ExitCode:
+    """Return 3 where apply would change something or would refuse to; drift that is left alone is neither."""
+    would_do = bool(made.changes or made.notes.blocked)
+    return ExitCode.CHANGES if options.detailed_exitcode and would_do else ExitCode.DONE
 
 
 def _save(path: Path, plan: Plan) -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deployer import __version__
-from deployer.adapters.git import Git
 from deployer.adapters.rules import RuleTree
 from deployer.commands.target import ReadTarget
 from deployer.commands.workspace import Workspace, raise_errors
@@ -79,16 +78,14 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
 
 def provenance_of(workspace: Workspace, *, stack: str = "", kibana_user: str = "") -> Provenance:
     """Return who does this, from what: for plans, records and events."""
-    git, surroundings = Git(workspace.root, workspace.surroundings.environ), workspace.surroundings
-    inputs = (*workspace.project.rules, *workspace.project.exceptions, "environments", "deployer.toml")
-    tracked = git.is_repository()
+    checkout, surroundings = workspace.checkout, workspace.surroundings
     return Provenance(
         actor=surroundings.actor,
         host=surroundings.host,
         ci_run=surroundings.ci_run_url,
-        commit=(git.revision() or "") if tracked else "",
-        branch=(git.branch() or "") if tracked else "",
-        clean=not git.dirty(inputs) if tracked else True,
+        commit=checkout.commit,
+        branch=checkout.branch,
+        clean=checkout.clean,
         tool=__version__,
         stack=stack,
         kibana_user=kibana_user,

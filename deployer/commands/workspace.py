@@ -12,14 +12,25 @@ from functools import cached_property
 from pathlib import Path
 
 from deployer.adapters.environments import find_root, load_settings
+from deployer.adapters.git import Git
 from deployer.adapters.rules import RuleTree, read_rules
 from deployer.adapters.surroundings import Surroundings, SystemClock
 from deployer.commands.console import Console
 from deployer.core.environment import Environment, Project, Settings
 from deployer.core.fields import FIELDS
 from deployer.core.ports import Clock
+from deployer.core.selector import compile_glob
 from deployer.core.settings import select_targets
 from deployer.errors import DeployerError, Problem, ProblemsError, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """What git says of the project's files; all of it empty where there is no repository."""
+
+    commit: str = ""
+    branch: str = ""
+    clean: bool = True
 
 
 @dataclass
@@ -32,6 +43,7 @@ class Workspace:
     clock: Clock = field(default_factory=SystemClock)
     _loading: threading.Lock = field(default_factory=threading.Lock)
     _tree: RuleTree | None = None
+    _checkout: Checkout | None = None
 
     @cached_property
     def settings(self) -> Settings:
@@ -50,6 +62,21 @@ class Workspace:
             if self._tree is None:
                 self._tree = read_rules(self.root, self.project.rules)
             return self._tree
+
+    @property
+    def checkout(self) -> Checkout:
+        """Commit, branch and cleanness of the work tree, asked once, whichever thread asks first."""
+        with self._loading:
+            if self._checkout is None:
+                self._checkout = self._look_at_git()
+            return self._checkout
+
+    def _look_at_git(self) -> Checkout:
+        git = Git(self.root, self.surroundings.environ)
+        if not git.is_repository():
+            return Checkout()
+        inputs = (*self.project.rules, *self.project.exceptions, "environments", "deployer.toml")
+        return Checkout(git.revision() or "", git.branch() or "", not git.dirty(inputs))
 
     def targets(self, patterns: tuple[str, ...]) -> tuple[Environment, ...]:
         """
@@ -96,4 +123,4 @@ def _concerns(problem: Problem, patterns: tuple[str, ...], settings: Settings) -
     if problem.path not in known and problem.path.removeprefix("environments/").startswith("_"):
         return True
     name = problem.path.removeprefix("environments/").removesuffix(".toml")
-    return any(pattern.split("/")[0] == name or "*" in pattern for pattern in patterns)
+    return any(compile_glob(pattern.split("/")[0])(name) for pattern in patterns)

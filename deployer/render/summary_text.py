@@ -1,0 +1,32 @@
+"""The table at the end of a run over several targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deployer.core.change import Action
+from deployer.core.plan import Plan
+from deployer.core.summary import Row
+from deployer.errors import ExitCode
+from deployer.render.style import Style, cut, line, plural
+
+
+def summary_text(rows: Sequence[Row], style: Style) -> str:
+    """Return one line per target, ending in a newline; the rows come sorted."""
+    name_width = min(max((len(row.target) for row in rows), default=0), 32)
+    state_width = max((len(row.state) for row in rows), default=0)
+    lines = [style.bold("TARGETS"), ""]
+    for row in rows:
+        text = f"  {cut(line(row.target), name_width):<{name_width}}  {row.state:<{state_width}}  {line(row.detail)}"
+        text = cut(text.rstrip(), style.width)
+        lines.append(text if row.code in (ExitCode.DONE, ExitCode.CHANGES) else style.red(text))
+    return "\n".join(lines) + "\n"
+
+
+def state_of(plan: Plan) -> tuple[str, str]:
+    """Return what to say of a plan in one row: its state, and its counts."""
+    counts = ", ".join(f"{plan.count(action)} {action.value}" for action in Action if plan.count(action))
+    refused = [verdict.message for verdict in plan.refusals] + [blocked.reason for blocked in plan.notes.blocked]
+    if refused:
+        return "would refuse", "; ".join(refused)
+    return (plural(len(plan.changes), "change"), counts) if plan.changes else ("nothing to do", "")
