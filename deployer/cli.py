@@ -255,6 +255,19 @@ def render(
     raise typer.Exit(command.render(_workspace(ctx, json_), tuple(env), rule, ndjson=ndjson, resolve=resolve))
 
 
+@app.command(epilog="Examples: deployer drift -e prod; deployer drift -e 'eu-*' --detailed-exitcode --json")
+def drift(
+    ctx: typer.Context,
+    env: Envs,
+    detailed_exitcode: Annotated[bool, typer.Option(help="Exit 3 if something drifted.")] = False,
+    json_: Json = False,
+) -> None:
+    """Show what was done in Kibana since the last deployment, field by field."""
+    from deployer.commands import drift as command
+
+    raise typer.Exit(command.show_drift(_workspace(ctx, json_), tuple(env), detailed_exitcode=detailed_exitcode))
+
+
 @app.command()
 def doctor(ctx: typer.Context, env: Envs, json_: Json = False) -> None:
     """Check reachability, version, privileges, user, space, clock and state store."""
