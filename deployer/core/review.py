@@ -9,14 +9,16 @@ example, so that 2,000 equal changes do not bury the one that matters.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from deployer.core.change import Action, Change
 from deployer.core.fields import Category
 from deployer.core.guards import weakens
-from deployer.core.plan import Plan
+from deployer.core.plan import Edit, Plan
 
 GROUP_FROM: Final = 10
+OVERDUE_DAYS: Final = 7  # an edit that is left alone for longer wants a decision
 
 _ORDER: Final = (
     Action.RECREATE,
@@ -44,17 +46,33 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """The changes of a plan in reading order: `first` is what must be looked at, `rest` is the quiet rest."""
+    """
+    The changes of a plan in reading order: `first` is what must be looked at, `rest` is the quiet rest. `overdue` are
+    edits made in Kibana that nobody has decided on for a week, `recent` the other edits that are left alone.
+    """
 
     first: tuple[Group, ...]
     rest: tuple[Group, ...]
+    overdue: tuple[Edit, ...] = ()
+    recent: tuple[Edit, ...] = ()
 
 
 def review(plan: Plan) -> Review:
     """Return the changes of a plan in reading order."""
     first = [change for change in plan.changes if risky(change)]
     rest = [change for change in plan.changes if not risky(change)]
-    return Review(_grouped(plan, first), _grouped(plan, rest))
+    left = [edit for edit in plan.notes.edits if edit.kind == "left"]
+    overdue = [edit for edit in left if (age_of(plan, edit) or 0) >= OVERDUE_DAYS]
+    recent = [edit for edit in left if edit not in overdue]
+    return Review(_grouped(plan, first), _grouped(plan, rest), tuple(overdue), tuple(recent))
+
+
+def age_of(plan: Plan, edit: Edit) -> float | None:
+    """Return how many days before the plan an edit was made, None where Kibana does not say."""
+    try:
+        return (datetime.fromisoformat(plan.made_at) - datetime.fromisoformat(edit.at)).total_seconds() / 86400
+    except (ValueError, TypeError):
+        return None
 
 
 def risky(change: Change) -> bool:

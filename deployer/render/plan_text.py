@@ -14,7 +14,7 @@ from deployer.core.change import Action, Change
 from deployer.core.fields import ABSENT
 from deployer.core.guards import COUNTED, Verdict
 from deployer.core.plan import Edit, Plan
-from deployer.core.review import GROUP_FROM, Group, review
+from deployer.core.review import GROUP_FROM, Group, age_of, review
 from deployer.errors import Severity
 from deployer.render.field_text import field_lines, short_value
 from deployer.render.style import Style, cut, line, plural
@@ -40,12 +40,13 @@ def plan_text(plan: Plan, style: Style, *, verbose: bool = False, applying: bool
     """
     parts = [_head(plan, style), _summary(plan, style)]
     reviewed = review(plan)
-    parts.append(_section("LOOK AT THESE FIRST", _groups(plan, reviewed.first, style, verbose=verbose), style))
+    first = [*_groups(plan, reviewed.first, style, verbose=verbose), *_overdue(plan, reviewed.overdue)]
+    parts.append(_section("LOOK AT THESE FIRST", first, style))
     parts.append(_section("THE REST", _groups(plan, reviewed.rest, style, verbose=verbose), style))
     parts.append(_section("BLOCKED", _blocked(plan, style), style))
-    parts.append(_section("CHANGED IN KIBANA, LEFT ALONE", _edits(plan, "left"), style))
-    parts.append(_section("CHANGED IN KIBANA, PUT BACK", _edits(plan, "back"), style))
-    parts.append(_section("ADDED IN KIBANA, KEPT", _edits(plan, "kept"), style))
+    parts.append(_section("CHANGED IN KIBANA, LEFT ALONE", _edits(plan, reviewed.recent), style))
+    parts.append(_section("CHANGED IN KIBANA, PUT BACK", _edits(plan, _of_kind(plan, "back")), style))
+    parts.append(_section("ADDED IN KIBANA, KEPT", _edits(plan, _of_kind(plan, "kept")), style))
     parts.append(_section("MARKER REMOVED IN KIBANA", _unmarked(plan), style))
     parts.append(_section("WARNINGS", _warnings(plan, style), style))
     parts.append(_section("GUARDS", _guards(plan, style), style))
@@ -178,18 +179,36 @@ def _conflict(edit: Edit, style: Style) -> Iterator[str]:
     yield cut(f"            Kibana  {short_value(edit.live, room - len(who))}{line(who)}", style.width)
 
 
-def _edits(plan: Plan, kind: str) -> Iterator[str]:
-    rows = [edit for edit in plan.notes.edits if edit.kind == kind]
+def _of_kind(plan: Plan, kind: str) -> list[Edit]:
+    return [edit for edit in plan.notes.edits if edit.kind == kind]
+
+
+def _overdue(plan: Plan, edits: Sequence[Edit]) -> Iterator[str]:
+    """Yield the edits that nobody has decided on for a week."""
+    if edits:
+        yield "    changed in Kibana over a week ago, and still left alone:"
+        yield from _edits(plan, edits)
+        yield ""
+
+
+def _edits(plan: Plan, rows: Sequence[Edit]) -> Iterator[str]:
     for edit in rows:
+        kind = edit.kind
         name = cut(line(plan.label(edit.rule_id).name), 34)
         value = (
             _kept_words(edit) if kind == "kept" else f"{short_value(edit.authored, 14)} -> {short_value(edit.live, 14)}"
         )
         when = edit.at[5:16].replace("T", " ")
-        yield cut(f"    {cut(edit.field, 10):<10} {name:<34} {value:<24} {line(edit.by)}  {when}".rstrip(), 96)
-    if kind == "left" and rows:
+        row = f"    {cut(edit.field, 10):<10} {name:<34} {value:<24} {line(edit.by)}  {when}{_days(plan, edit)}"
+        yield cut(row.rstrip(), 96)
+    if rows and rows[0].kind == "left":
         target = plan.target.name
         yield f"               to git: deployer pull -e {target}    to Kibana: apply --only id:... --take git"
+
+
+def _days(plan: Plan, edit: Edit) -> str:
+    age = age_of(plan, edit)
+    return f" ({plural(int(age), 'day')})" if age is not None and age >= 1 else ""
 
 
 def _kept_words(edit: Edit) -> str:
