@@ -198,17 +198,18 @@ def _edits(plan: Plan, rows: Sequence[Edit]) -> Iterator[str]:
         value = (
             _kept_words(edit) if kind == "kept" else f"{short_value(edit.authored, 14)} -> {short_value(edit.live, 14)}"
         )
-        when = edit.at[5:16].replace("T", " ")
-        row = f"    {cut(edit.field, 10):<10} {name:<34} {value:<24} {line(edit.by)}  {when}{_days(plan, edit)}"
+        row = f"    {cut(edit.field, 10):<10} {name:<34} {value:<20} {line(edit.by)}  {_when(plan, edit)}"
         yield cut(row.rstrip(), 96)
     if rows and rows[0].kind == "left":
         target = plan.target.name
         yield f"               to git: deployer pull -e {target}    to Kibana: apply --only id:... --take git"
 
 
-def _days(plan: Plan, edit: Edit) -> str:
+def _when(plan: Plan, edit: Edit) -> str:
     age = age_of(plan, edit)
-    return f" ({plural(int(age), 'day')})" if age is not None and age >= 1 else ""
+    if age is None or age < 1:
+        return edit.at[5:16].replace("T", " ")
+    return f"{edit.at[5:10]} ({plural(int(age), 'day')})"
 
 
 def _kept_words(edit: Edit) -> str:
