@@ -63,7 +63,13 @@ def start(data: Path, stack: str | None, lists: Path | None = None) -> Embedded:
         command += ["--stack-version", stack]
     if lists is not None and lists.is_dir():
         command += ["--lists", str(lists)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    process = subprocess.Popen(  # noqa: S603 - our own
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a Ctrl-C is for the command, which still needs its Kibana to come to an end
+    )
     line = process.stdout.readline() if process.stdout else ""
     if not line.startswith(_READY):
         process.kill()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -23,6 +22,15 @@ def boot_id() -> str:
 def pid() -> int:
     """Return the number of this process."""
     return os.getpid()
+
+
+def is_gone(host: str, boot: str, number: int, *, here: str) -> bool:
+    """
+    Say whether a process is provably gone: of this machine (`here` is its name) and this very boot, and not running.
+
+    Of another machine, or where the system does not tell its boots apart, nothing can be known.
+    """
+    return bool(boot) and (host, boot) == (here, boot_id()) and not runs(number)
 
 
 def runs(number: int) -> bool:
@@ -46,11 +54,11 @@ def _is_zombie(number: int) -> bool:
 
 
 @contextmanager
-def signals_set(event: threading.Event) -> Iterator[None]:
-    """Within the block SIGINT and SIGTERM set the event instead of ending the process at once."""
+def signals_to(take: Callable[[], None]) -> Iterator[None]:
+    """Within the block SIGINT and SIGTERM call `take`, in the main thread, instead of ending the process at once."""
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        event.set()
+        take()
 
     caught = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, stop) for number in caught]

@@ -91,14 +91,16 @@ def _from_file(carrier: Carrier, plan: Plan, options: Options) -> dict[str, Any]
             hint="plan again with these settings",
         )
     with to_write(workspace, environment) as target:
-        recover_first(carrier, target, _manner(workspace, options))
+        with carrier.guarded():
+            recover_first(carrier, target, _manner(workspace, options))
         return deploy(carrier, target, plan, _manner(workspace, options))
 
 
 def _planned(carrier: Carrier, environment: Environment, options: Options) -> dict[str, Any]:
     workspace = carrier.workspace
     with to_write(workspace, environment) as target:
-        recover_first(carrier, target, _manner(workspace, options))
+        with carrier.guarded():
+            recover_first(carrier, target, _manner(workspace, options))
         made = planned(target, options.wishes, options.reason)
         workspace.console.say(
             plan_text(made.plan, workspace.console.style, verbose=workspace.console.verbose, applying=True)

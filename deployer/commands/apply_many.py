@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from deployer.commands import several
 from deployer.commands.carrying import Carrier
@@ -17,9 +18,11 @@ from deployer.core.draft import Wishes
 from deployer.core.environment import Environment
 from deployer.core.plan import Plan
 from deployer.core.summary import Row, exit_code
-from deployer.errors import DeployerError, ExitCode
+from deployer.errors import DeployerError, ExitCode, InterruptedRunError
 from deployer.render.plan_text import plan_text
 from deployer.render.style import plural
+
+_ANOTHER_FAILED: Final = DeployerError("not done: another target failed (--fail-fast)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +42,23 @@ def apply_many(carrier: Carrier, environments: Sequence[Environment], request: R
     """
     workspace = carrier.workspace
     workspace.sound_tree()  # files that are wrong are wrong for every target: said once
-    made = list(several.reach(environments, lambda environment: _plan_of(carrier, environment, request)))
+    # recovering writes; while only planning, Ctrl-C shall end the command at once
+    with carrier.guarded() if request.manner.recover_first else nullcontext():
+        made = list(several.reach(environments, lambda environment: _plan_of(carrier, environment, request)))
     results = [_shown(workspace, reached) for reached in made]
     if any(reached.error for reached in results) and request.fail_fast:
-        results = [_held_back(reached) for reached in results]
+        results = [_held_back(reached, _ANOTHER_FAILED) for reached in results]
     elif not _agreed_to_all(workspace, results, request):
         workspace.console.say("Nothing was changed.")
         workspace.console.document("apply", {"targets": []})
         return int(ExitCode.DONE)
     rows: list[Row] = []
     documents: list[dict[str, Any]] = []
-    for reached in results:
-        done = _applied_next(carrier, reached, request, stop=bool(request.fail_fast and _failed(rows)))
-        rows.append(_row(done))
-        documents.append(_document(done))
+    with carrier.guarded():
+        for reached in results:
+            done = _applied_next(carrier, _held_back(reached, _why_stop(carrier, request, rows)), request)
+            rows.append(_row(done))
+            documents.append(_document(done))
     several.summarise(workspace, rows)
     workspace.console.document("apply", {"targets": documents})
     return int(exit_code([row.code for row in rows], writing=True))
@@ -80,11 +86,16 @@ def _unrefused(plan: Plan) -> Plan:
     return plan
 
 
-def _held_back(reached: Reached[Plan]) -> Reached[Plan]:
-    """Return the target as not done, because another one failed and `--fail-fast` was given."""
-    if reached.error is not None:
-        return reached
-    return Reached(reached.environment, error=DeployerError("not done: another target failed (--fail-fast)"))
+def _why_stop(carrier: Carrier, request: Request, rows: Sequence[Row]) -> DeployerError | None:
+    """Return why no further target is begun, None where the run goes on."""
+    if carrier.interruption.is_set():
+        return InterruptedRunError("not begun: interrupted")
+    return _ANOTHER_FAILED if request.fail_fast and _failed(rows) else None
+
+
+def _held_back(reached: Reached[Plan], why: DeployerError | None) -> Reached[Plan]:
+    """Return the target as not done, where there is a reason; one that has its own error keeps it."""
+    return reached if reached.error or why is None else Reached(reached.environment, error=why)
 
 
 def _agreed_to_all(workspace: Workspace, results: Sequence[Reached[Plan]], request: Request) -> bool:
@@ -95,9 +106,7 @@ def _agreed_to_all(workspace: Workspace, results: Sequence[Reached[Plan]], reque
     return workspace.console.ask(f"Apply {plural(changes, 'change')} to {plural(len(plans), 'target')}?")
 
 
-def _applied_next(carrier: Carrier, reached: Reached[Plan], request: Request, *, stop: bool) -> Reached[dict[str, Any]]:
-    if stop and reached.error is None:
-        reached = _held_back(reached)
+def _applied_next(carrier: Carrier, reached: Reached[Plan], request: Request) -> Reached[dict[str, Any]]:
     if reached.value is None:
         return Reached(reached.environment, error=reached.error)
     plan, agreed = reached.value, replace(request.manner, agreed=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
 from deployer.adapters import process
+from deployer.adapters.kibana import KibanaWriter
+from deployer.adapters.surroundings import SystemClock
 from deployer.commands.planning import provenance_of
 from deployer.commands.target import WriteTarget
 from deployer.commands.workspace import Workspace
 from deployer.core.ports import Body
+from deployer.executor.interrupt import Interruption
 from deployer.executor.lease import Terms
 from deployer.executor.ledger import Holder
 from deployer.executor.transaction import Run
@@ -21,11 +23,13 @@ _EMBEDDED_HORIZON = 2.0  # seconds; the sandbox of this very command cannot answ
 
 
 class Carrier:
-    """What the runs of one command share: one id (its targets share a deployment number), one interrupt flag."""
+    """What the runs of one command share: one id (its targets share a deployment number), and being interrupted."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.stop = threading.Event()
+        self.interruption = Interruption(stop=self._wake, cut=self._cut)
+        self._guarded = False
+        self._writers: list[KibanaWriter] = []
 
     @cached_property
     def run_id(self) -> str:
@@ -34,13 +38,23 @@ class Carrier:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Within the block a signal stops the run in good order."""
-        with process.signals_set(self.stop):
+        """
+        Within the block a signal stops the run in good order, and not the process. Main thread only; blocks may nest.
+        """
+        if self._guarded:
             yield
+            return
+        self._guarded = True
+        try:
+            with self.interruption.watched(), process.signals_to(self.interruption.signal):
+                yield
+        finally:
+            self._guarded = False
 
     def run(self, target: WriteTarget, *, read: tuple[Body, ...] | None = None, wait: float = 0.0) -> Run:
         """Return the run for one target."""
         workspace, connection = self.workspace, target.environment.connection
+        self._writers.append(target.kibana)
         stack = target.kibana.status().version
         return Run(
             writer=target.kibana,
@@ -61,7 +75,7 @@ class Carrier:
                 alive=self._alive,
             ),
             provenance=provenance_of(workspace, stack=stack, kibana_user=target.kibana.user()),
-            interrupted=self.stop.is_set,
+            interrupted=self.interruption.is_set,
             progress=workspace.console.step,
             skip_conflicts=target.environment.ownership.conflict == "skip",
             already_read=read,
@@ -73,6 +87,13 @@ class Carrier:
         return Holder(surroundings.actor, surroundings.host, process.pid(), process.boot_id(), surroundings.ci_run_url)
 
     def _alive(self, holder: Holder) -> bool:
-        """Say whether a holder may still run; only one of this very boot of this machine can be known to be gone."""
-        here = (holder.host, holder.boot) == (self.workspace.surroundings.host, process.boot_id())
-        return not (here and holder.boot and not process.runs(holder.pid))
+        return not process.is_gone(holder.host, holder.boot, holder.pid, here=self.workspace.surroundings.host)
+
+    def _wake(self) -> None:
+        """End every sleep: a run that is to stop waits for nothing."""
+        if isinstance(self.workspace.clock, SystemClock):
+            self.workspace.clock.stop.set()
+
+    def _cut(self) -> None:
+        for writer in self._writers:
+            writer.cut()

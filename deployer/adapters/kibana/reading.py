@@ -62,6 +62,14 @@ class KibanaReader:
         """The exception lists and value lists of this space."""
         return ListReader(self._session)
 
+    def cut(self) -> None:
+        """
+        End every request that is under way, and start no further one: the run was interrupted, its time is over.
+
+        A write that was cut ends as UnknownOutcomeError. Called from another thread.
+        """
+        self._session.cut()
+
     def renew_deadline(self) -> None:
         """Start `run_timeout` afresh: undoing must not fail because applying used the time up."""
         self._session.renew()

@@ -37,6 +37,10 @@ class Sender(Protocol):
         """Send once; return the answer and the bytes received. Raises WireError."""
         ...
 
+    def cut(self) -> None:
+        """End every exchange that is under way, and start no further one."""
+        ...
+
     def close(self) -> None:
         """Close the connections."""
         ...
@@ -67,6 +71,10 @@ class Session:
     def renew(self) -> None:
         """Start `run_timeout` afresh."""
         self._run_ends = self._clock.monotonic() + self._connection.run_timeout
+
+    def cut(self) -> None:
+        """End every exchange that is under way, and start no further one. Called from another thread."""
+        self._wire.cut()
 
     def close(self) -> None:
         """Close the connections."""

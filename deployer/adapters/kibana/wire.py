@@ -10,6 +10,7 @@ Three things that requests alone does not give (each seen on raw sockets, `tests
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import socket
@@ -27,7 +28,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from deployer.adapters.kibana.exchange import Answer, Call
+from deployer.adapters.kibana.exchange import Answer, Call, WireError
 from deployer.adapters.kibana.explain import explained
 from deployer.adapters.kibana.tls import tls_context
 from deployer.core.environment import Connection
@@ -41,10 +42,11 @@ class _Exchange(threading.local):
     monotonic: Callable[[], float] = staticmethod(time.monotonic)
     connecting: bool = False
     received: int = 0
+    uses: Callable[[Any], None] = staticmethod(lambda _: None)
 
-    def begin(self, deadline: float, monotonic: Callable[[], float]) -> None:
-        """Start afresh: `deadline` is read on the clock `monotonic`."""
-        self.deadline, self.monotonic, self.connecting, self.received = deadline, monotonic, False, 0
+    def begin(self, deadline: float, monotonic: Callable[[], float], uses: Callable[[Any], None]) -> None:
+        """Start afresh: `deadline` is read on the clock `monotonic`; `uses` is told the socket."""
+        self.deadline, self.monotonic, self.uses, self.connecting, self.received = deadline, monotonic, uses, False, 0
 
 
 _exchange = _Exchange()
@@ -83,25 +85,27 @@ class _TimedResponse(HTTPResponse):
 
 
 class _PlainConnection(HTTPConnection):
-    """Notes while it connects, so that a failure is known to have come before anything was sent."""
+    """
+    Notes while it connects, so that a failure is known to have come before anything was sent; and which socket the
+    exchange uses, so that it can be cut.
+    """
 
     response_class = _TimedResponse
 
     def connect(self) -> None:
         _exchange.connecting = True
         super().connect()
+        _exchange.uses(self.sock)
         _exchange.connecting = False
 
+    def send(self, data: Any) -> None:
+        if self.sock is not None:
+            _exchange.uses(self.sock)  # that of an exchange before, taken up again
+        super().send(data)
 
-class _TlsConnection(HTTPSConnection):
+
+class _TlsConnection(_PlainConnection, HTTPSConnection):
     """As above; connecting includes the proxy's tunnel, the handshake and the check of the certificate."""
-
-    response_class = _TimedResponse
-
-    def connect(self) -> None:
-        _exchange.connecting = True
-        super().connect()
-        _exchange.connecting = False
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -136,6 +140,36 @@ class _Adapter(HTTPAdapter):
         """Nothing: requests would load the CA bundle again for each connection (10-20 ms of CPU)."""
 
 
+class _InUse:
+    """The sockets of the exchanges under way, so that another thread can end them all."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[int, Any] = {}
+        self._mutex = threading.Lock()
+        self.over = False
+
+    def add(self, sock: Any) -> None:
+        """Note the socket of this thread's exchange. Raises ConnectionAbortedError once all was ended."""
+        with self._mutex:
+            if self.over:
+                raise ConnectionAbortedError
+            self._sockets[threading.get_ident()] = sock
+
+    def done(self) -> None:
+        """Forget the socket of this thread's exchange."""
+        with self._mutex:
+            self._sockets.pop(threading.get_ident(), None)
+
+    def end(self) -> None:
+        """Shut every socket down; whoever reads from one finds it closed by the other side."""
+        with self._mutex:
+            self.over = True
+            for sock in self._sockets.values():
+                with contextlib.suppress(OSError):  # closed already
+                    # not SSLSocket.shutdown: that takes the TLS layer away from under the thread that reads
+                    socket.socket.shutdown(getattr(sock, "socket", sock), socket.SHUT_RDWR)
+
+
 class Wire:
     """Sends calls to one Kibana over pooled connections. Safe to use from several threads."""
 
@@ -149,6 +183,7 @@ class Wire:
         self._proxies = {"http": connection.proxy, "https": connection.proxy} if connection.proxy else None
         self._timeouts = (connection.connect_timeout, connection.read_timeout)
         self._monotonic = monotonic
+        self._in_use = _InUse()
 
     def send(self, call: Call, prefix: str, deadline: float) -> tuple[Answer, int]:
         """
@@ -156,10 +191,12 @@ class Wire:
 
         `prefix` is the space's path prefix; `deadline`, on the clock given, ends the exchange wherever it stands.
         """
+        if self._in_use.over:
+            raise WireError("the run was interrupted", sent=False, lasting=True)
         request = self._request(call, prefix)
         left = max(deadline - self._monotonic(), 0.001)
         timeouts = (min(self._timeouts[0], left), min(self._timeouts[1], left))
-        _exchange.begin(deadline, self._monotonic)
+        _exchange.begin(deadline, self._monotonic, self._in_use.add)
         try:
             response = self._adapter.send(request, stream=True, timeout=timeouts, proxies=self._proxies)
             try:
@@ -170,8 +207,14 @@ class Wire:
             over = self._monotonic() >= deadline
             # `from None`: the library's exceptions carry the request, and with it the Authorization header
             raise explained(exc, sent=not _exchange.connecting, over=over, timeouts=self._timeouts) from None
+        finally:
+            self._in_use.done()
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, body or b""), _exchange.received
+
+    def cut(self) -> None:
+        """End every exchange under way, as if the other side had closed its connection, and start no further one."""
+        self._in_use.end()
 
     def close(self) -> None:
         """Close every pooled connection."""
