@@ -14,10 +14,11 @@ from typing import Any
 
 from deployer.core.canonical import digest
 from deployer.core.environment import Environment
+from deployer.core.flaw import Locate
 from deployer.core.normalise import canonical
 from deployer.core.overlay import RewriteSources, apply_overrides, unmatched_overrides
 from deployer.core.references import Space, resolve
-from deployer.core.rule_file import DEPRECATED, Locate, RuleFile, unresolved
+from deployer.core.rule_file import DEPRECATED, RuleFile, unresolved
 from deployer.core.stack import older
 from deployer.errors import Problem, Severity
 
@@ -102,21 +103,44 @@ def _too_new(file: RuleFile, environment: Environment, stack: str, problems: lis
     return None
 
 
+@dataclass(frozen=True)
+class Rendering:
+    """How rules become those of one target: its overlays, and what its space calls connectors and lists."""
+
+    environment: Environment
+    space: Space
+    locate: Locate
+    rewrite_sources: RewriteSources
+
+    @property
+    def added_actions(self) -> list[Mapping[str, Any]]:
+        """The actions that overrides add, with connectors by name."""
+        return [action for override in self.environment.overrides for action in override.add_actions]
+
+    def of(self, file: RuleFile) -> tuple[DesiredRule, tuple[Problem, ...]]:
+        """Return one file as this target should have it, and what cannot be set or resolved."""
+        payload, origins, problems = file.payload, dict[str, str](), tuple[Problem, ...]()
+        if self.environment.overrides:
+            overlaid = apply_overrides(file.payload, file, self.environment.overrides, self.rewrite_sources)
+            payload, origins, problems = overlaid.payload, dict(overlaid.origins), overlaid.problems
+        resolved, found = self.resolved(payload, file.path)
+        return DesiredRule(file, resolved, origins), (*problems, *found)
+
+    def resolved(self, payload: Mapping[str, Any], path: str) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:
+        """Return a payload with its references resolved, and what cannot be."""
+        return resolve(payload, self.space, path, self.locate)
+
+
 def rendered(
     files: Iterable[RuleFile], environment: Environment, space: Space, locate: Locate, rewrite_sources: RewriteSources
 ) -> Desired:
     """Return each of the files as this target should have it, with a Problem for all that cannot be resolved."""
+    rendering = Rendering(environment, space, locate, rewrite_sources)
     rules: dict[str, DesiredRule] = {}
     problems: list[Problem] = []
     files = list(files)
     for file in files:
-        payload, origins = file.payload, {}
-        if environment.overrides:
-            overlaid = apply_overrides(file.payload, file, environment.overrides, rewrite_sources)
-            payload, origins = overlaid.payload, dict(overlaid.origins)
-            problems.extend(overlaid.problems)
-        resolved, found = resolve(payload, space, file.path, locate)
+        rules[file.rule_id], found = rendering.of(file)
         problems.extend(found)
-        rules[file.rule_id] = DesiredRule(file, resolved, origins)
     problems.extend(unmatched_overrides(environment.overrides, files, environment.path))
     return Desired(rules, problems=tuple(problems))

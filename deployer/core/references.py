@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from deployer.core.canonical import canonical_json
 from deployer.core.environment import ConnectorRef
+from deployer.core.flaw import Locate, dotted
+from deployer.core.normalise import canonical_field
 from deployer.core.ports import Body
-from deployer.core.rule_file import Locate, dotted
 from deployer.errors import Problem
 
 _ENDPOINT_LIST: Final = {
@@ -150,3 +152,28 @@ def any_needs(payloads: Iterable[Mapping[str, Any]]) -> tuple[bool, bool]:
         connectors = connectors or needs_connectors(payload)
         lists = lists or needs_lists(payload)
     return connectors, lists
+
+
+def renamed(payload: Mapping[str, Any], space: Space, candidates: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """
+    Return a resolved payload whose actions name the connector again where their id is not in this space any more.
+
+    `candidates` are actions that name a connector; the one that says the same otherwise lends its name.
+    """
+    if space.connectors is None or not payload.get("actions"):
+        return payload
+    here = {body.get("id") for body in space.connectors}
+    names = {_apart(action): action["connector"] for action in candidates if "connector" in action}
+    actions: list[Any] = []
+    for action in payload["actions"]:
+        name = names.get(_apart(action)) if isinstance(action, Mapping) and action.get("id") not in here else None
+        kept = {key: value for key, value in action.items() if key not in ("id", "action_type_id")} if name else action
+        actions.append({**kept, "connector": name} if name else action)
+    return {**payload, "actions": actions}
+
+
+def _apart(action: Mapping[str, Any]) -> str:
+    """Return what an action says beside its connector, as one text."""
+    known = {key: value for key, value in action.items() if key not in ("id", "action_type_id", "connector")}
+    (entry,) = canonical_field("actions", [known], "query")
+    return canonical_json(entry)

@@ -9,15 +9,17 @@ from typing import Any
 
 from deployer.core.change import Action
 from deployer.core.compose import creation, replacement
-from deployer.core.desired import Desired, DesiredRule
+from deployer.core.desired import Rendering, rendered
 from deployer.core.draft import Situation, Wishes
-from deployer.core.environment import Connection, Credentials, Environment, Limits, OwnershipPolicy
+from deployer.core.environment import Connection, Credentials, Environment, Limits, Override, OwnershipPolicy
 from deployer.core.guards import Run
 from deployer.core.normalise import canonical
+from deployer.core.pins import Pin, pinned
 from deployer.core.plan import Plan
 from deployer.core.planner import make_plan, suspects
 from deployer.core.ports import Body, SpaceRead
 from deployer.core.record import Record, RuleRecord
+from deployer.core.references import Space
 from deployer.core.rule_file import RuleFile
 
 MARKER = "deployer:tests"
@@ -48,6 +50,8 @@ class World:
 
     policy: OwnershipPolicy = field(default_factory=OwnershipPolicy)
     limits: Limits = OPEN
+    overrides: tuple[Override, ...] = ()
+    space: Space = field(default_factory=Space)
     files: dict[str, RuleFile] = field(default_factory=dict)
     live: dict[str, Body] = field(default_factory=dict)
     record: Record | None = None
@@ -70,13 +74,21 @@ class World:
         self.live[rule_id] = self._stamped(body | {"revision": 0}, "soc-day", content=False)
         return self.live[rule_id]
 
-    def plan(self, *, run: Run | None = None, **wishes: Any) -> Plan:
-        """Plan as `deployer plan` does."""
+    @property
+    def rendering(self) -> Rendering:
+        """How rules become those of this target."""
         environment = Environment(
             "s", "default", "s", "environments/s.toml", Connection("sandbox", NOBODY, NOBODY),
-            ownership=self.policy, limits=self.limits,
+            ownership=self.policy, limits=self.limits, overrides=self.overrides,
         )  # fmt: skip
-        desired = Desired({rule_id: DesiredRule(file, file.payload) for rule_id, file in self.files.items()})
+        return Rendering(environment, self.space, lambda _path, _key: (0, 0), lambda query, _patterns: query)
+
+    def plan(self, *, run: Run | None = None, pins: Mapping[str, Pin] | None = None, **wishes: Any) -> Plan:
+        """Plan as `deployer plan` does; `pins` win over the files."""
+        rendering = self.rendering
+        environment = rendering.environment
+        desired = rendered(self.files.values(), environment, self.space, rendering.locate, rendering.rewrite_sources)
+        desired = pinned(desired, pins or {}, rendering)
         read = SpaceRead(tuple(self.live.values()))
         wanted = suspects(desired, read, self.record)
         baseline = {name: self.documents[name] for name in wanted}
