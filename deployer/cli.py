@@ -268,6 +268,20 @@ def drift(
     raise typer.Exit(command.show_drift(_workspace(ctx, json_), tuple(env), detailed_exitcode=detailed_exitcode))
 
 
+@app.command(epilog="Examples: deployer status -e dev -e prod; deployer status -e '*' --all --markdown")
+def status(
+    ctx: typer.Context,
+    env: Envs,
+    everything: Annotated[bool, typer.Option("--all", help="Also the rules with nothing to report.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False,
+    json_: Json = False,
+) -> None:
+    """Show which rule is in which environment, and how it is doing there."""
+    from deployer.commands import status as command
+
+    raise typer.Exit(command.status(_workspace(ctx, json_), command.Options(tuple(env), everything, markdown)))
+
+
 @app.command()
 def doctor(ctx: typer.Context, env: Envs, json_: Json = False) -> None:
     """Check reachability, version, privileges, user, space, clock and state store."""

@@ -12,6 +12,7 @@ from deployer.commands.target import ReadTarget, to_read
 from deployer.commands.workspace import Workspace
 from deployer.core.drift import Drifted, Space, drift, suspects
 from deployer.core.environment import Environment
+from deployer.core.ports import SpaceRead
 from deployer.core.record import Record
 from deployer.core.summary import Row, exit_code
 from deployer.errors import DeployerError, ExitCode
@@ -50,12 +51,13 @@ def _of(workspace: Workspace, environment: Environment) -> Found:
                 f"{environment.target} has no deployment in {target.ledger.location}: there is nothing to compare with",
                 hint=f"deployer plan -e {environment.target} shows how it differs from git",
             )
-        return Found(record, _drift(target, record))
+        live = target.kibana.read_space(marker=workspace.project.marker, wanted=record.rules.keys())
+        return Found(record, drift_of(target, record, live))
 
 
-def _drift(target: ReadTarget, record: Record) -> tuple[Drifted, ...]:
+def drift_of(target: ReadTarget, record: Record, live: SpaceRead) -> tuple[Drifted, ...]:
+    """Return the drift of an opened target against its last record."""
     workspace = target.workspace
-    live = target.kibana.read_space(marker=workspace.project.marker, wanted=record.rules.keys())
     wanted = suspects(live, record)
     documents = target.ledger.documents(wanted, record) if wanted else {}
     now = target.kibana.status().date or workspace.clock.now()
