@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from deployer.adapters.rules import RuleTree
+from deployer.core.flaw import located
 from deployer.core.rule_file import RuleFile
-from deployer.core.shape import shape_problems
+from deployer.core.shape import shape_flaws
 from deployer.errors import Problem, Severity
 from deployer.queries import LANGUAGES, check
 
@@ -16,7 +17,7 @@ _QUERIES = {"query": "language", "threat_query": "threat_language"}
 def shape_and_query_problems(tree: RuleTree, files: Iterable[RuleFile]) -> Iterator[Problem]:
     """Yield what is wrong with the fields and the queries of these files."""
     for file in files:
-        yield from shape_problems(file, tree.locate)
+        yield from located(shape_flaws(file.payload), file.path, tree.locate)
         yield from _query_problems(tree, file)
 
 

@@ -129,9 +129,9 @@ def _threat(entry: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(entry)
     if isinstance(result.get("tactic"), Mapping):
         result["tactic"] = _with_slash(result["tactic"])
-    result["technique"] = [
-        _technique(part) if isinstance(part, Mapping) else part for part in result.get("technique", [])
-    ]
+    techniques = result.get("technique", [])
+    if isinstance(techniques, list):  # anything else is for core.shape to name
+        result["technique"] = [_technique(part) if isinstance(part, Mapping) else part for part in techniques]
     return result
 
 
@@ -156,6 +156,8 @@ def _flat_new_terms(table: Mapping[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if "value" in table:
         result[str(table.get("field", "new_terms_fields"))] = _squeezed(table["value"], inside="new_terms")
-    for window in table.get("history_window_start", []):
-        result[str(window.get("field", "history_window_start"))] = _squeezed(window.get("value"), inside="new_terms")
+    windows = table.get("history_window_start", [])
+    for window in windows if isinstance(windows, list) else ():  # what is no list is for core.rule_tables to name
+        if isinstance(window, Mapping) and "value" in window:
+            result[str(window.get("field", "history_window_start"))] = _squeezed(window["value"], inside="new_terms")
     return result

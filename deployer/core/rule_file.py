@@ -8,15 +8,17 @@ change; an unchanged rule costs no model and no parser.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from deployer.core.canonical import digest
 from deployer.core.fields import IDENTITY, RULE_TYPES, SERVER_OWNED
+from deployer.core.flaw import Flaw, Locate, dotted
 from deployer.core.normalise import canonical, markers
 from deployer.core.payload import payload
+from deployer.core.rule_tables import table_flaws
 from deployer.core.toml import TomlError, locator, read
 from deployer.errors import Problem, Severity
 
@@ -110,7 +112,8 @@ def read_rule(path: str, text: str) -> tuple[RuleFile | None, tuple[Problem, ...
     elif not isinstance(metadata, dict):
         found.error(("metadata",), "[metadata] is not a table", "wrong-type", "write it as [metadata]")
     else:
-        _check(rule, metadata, found)
+        _check(rule, found)
+        found.flaws(table_flaws(data))
     if found.failed or not isinstance(rule, dict):
         return None, tuple(found.problems)
     kept = {key: value for key, value in rule.items() if key not in SERVER_OWNED}
@@ -135,20 +138,21 @@ class _Findings:
         """Note something that a person should know."""
         self._add(key, message, code, remedy, Severity.WARNING)
 
+    def flaws(self, flaws: Iterable[Flaw]) -> None:
+        """Note flaws whose paths start at the top of the file."""
+        for flaw in flaws:
+            self.failed = self.failed or flaw.severity is Severity.ERROR
+            self._add(flaw.path, flaw.message, flaw.code, flaw.remedy, flaw.severity)
+
     def _add(self, key: tuple[str | int, ...], message: str, code: str, remedy: str, severity: Severity) -> None:
-        line, column = locator(self._text)(key)
+        locate, here = locator(self._text), key
+        while not (place := locate(here))[0] and here:
+            here = here[:-1]
+        line, column = place
         self.problems.append(Problem(self._path, line, column, dotted(key), message, code, remedy, severity))
 
 
-def dotted(key: Iterable[str | int]) -> str:
-    """Return a key path as people write it: `rule.threat[0].tactic.id`."""
-    text = ""
-    for part in key:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def _check(rule: Mapping[str, Any], metadata: Mapping[str, Any], found: _Findings) -> None:
+def _check(rule: Mapping[str, Any], found: _Findings) -> None:
     for name in _STRINGS:
         value = rule.get(name)
         if value is None:
@@ -171,12 +175,6 @@ def _check(rule: Mapping[str, Any], metadata: Mapping[str, Any], found: _Finding
                 found.error(("rule", "tags", number), f'the tag "{tag}" is deployer\'s own', "marker-tag", "remove it")
     for name in rule.keys() & SERVER_OWNED:
         found.warn(("rule", name), f"{name} is set by Kibana and is not sent", "server-owned", "remove it")
-    if isinstance(metadata.get("maturity", ""), str) is False:
-        found.error(("metadata", "maturity"), "maturity is not a text", "wrong-type", 'write maturity = "production"')
-
-
-Locate = Callable[[str, tuple[str | int, ...]], tuple[int, int]]
-"""Finds the line and column of a key in one of the user's files: path and key path in, (line, column) out."""
 
 
 def duplicates(files: Iterable[RuleFile], locate: Locate) -> tuple[Problem, ...]:

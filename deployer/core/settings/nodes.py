@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from typing import Any, Final
 
+from deployer.core.kinds import kind_of
 from deployer.errors import Problem, Severity
 
 Keys = tuple[str | int, ...]
@@ -19,17 +19,6 @@ Locate = Callable[[Keys], tuple[int, int]]
 """Line and column of a value, both from 1; (0, 0) where unknown."""
 
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
-_TYPE_NAMES: Final[tuple[tuple[type, str], ...]] = (
-    (bool, "true or false"),  # before int, of which bool is one
-    (str, "text"),
-    (int, "a whole number"),
-    (float, "a number with a fraction"),
-    (dict, "a table"),
-    (tuple, "a list"),
-    (datetime, "a date with a time"),  # before date, of which datetime is one
-    (date, "a date"),
-    (time, "a time"),
-)
 
 
 def nowhere(keys: Keys) -> tuple[int, int]:
@@ -117,5 +106,4 @@ def dotted(keys: Keys) -> str:
 
 def wrong_type(node: Node, wanted: str, remedy: str = "") -> WrongError:
     """Return the error for a value of another type; it never repeats the value, which may be a secret."""
-    found = next((name for kind, name in _TYPE_NAMES if isinstance(node.value, kind)), type(node.value).__name__)
-    return node.wrong(f"must be {wanted}, not {found}", "wrong-type", remedy)
+    return node.wrong(f"must be {wanted}, not {kind_of(node.value)}", "wrong-type", remedy)
