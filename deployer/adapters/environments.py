@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from deployer.core.environment import Environment, Settings
+from deployer.core.lock_file import SUFFIX, LockFile, lock_path
 from deployer.core.settings import PROJECT_FILE, Given, Keys, Locate, SettingsFile, read_settings
+from deployer.core.settings.lock import read_lock
 from deployer.core.toml import TomlError, locator, read
 from deployer.errors import DeployerError, Problem
 
@@ -59,10 +61,20 @@ def load_settings(root: Path, *, today: date, fields: Collection[str]) -> Settin
     )
 
 
+def load_lock(root: Path, environment: str) -> tuple[LockFile | None, tuple[Problem, ...]]:
+    """Return the lock file of an environment (None without Problems: there is none), and what is wrong with it."""
+    path = lock_path(environment)
+    if not (root / path).exists():
+        return None, ()
+    problems: list[Problem] = []
+    file = _read(root, path, problems)
+    return read_lock(file, environment) if file is not None else (None, tuple(problems))
+
+
 def _environment_files(root: Path) -> list[Path]:
     """Return the files of the folder `environments`, without lock files and what an editor left there."""
     found = sorted((root / ENVIRONMENTS).glob("*.toml"))
-    return [path for path in found if not path.name.endswith(".lock.toml") and not path.name.startswith(".")]
+    return [path for path in found if not path.name.endswith(SUFFIX) and not path.name.startswith(".")]
 
 
 def _read(root: Path, path: str, problems: list[Problem]) -> SettingsFile | None:
