@@ -23,12 +23,15 @@ from deployer.core.selector import Selector
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the person asked for on top of the files: `--allow`, `--adopt`, `--take`, `--only`."""
+    """
+    What the person asked for on top of the files: `--allow`, `--adopt`, `--take`, `--only`; `ids` narrows to rules.
+    """
 
     allow: Mapping[str, int] = field(default_factory=dict)
     adopt: bool = False
     take: Take | None = None
     only: tuple[Selector, ...] = ()
+    ids: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Draft:
 
     def wanted(self, rule_id: str) -> bool:
         """Say whether `--only` lets a rule through."""
+        if self.wishes.ids is not None and rule_id not in self.wishes.ids:
+            return False
         return not self.wishes.only or any(selector.matches(self.subject(rule_id)) for selector in self.wishes.only)
 
     def subject(self, rule_id: str) -> RuleFile | LiveRule | Recorded:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from deployer.core.canonical import digest
 from deployer.core.change import Action, Change, Label
 from deployer.core.guards import Verdict
+from deployer.core.holds import Hold
 from deployer.core.record import Provenance, Retired
 from deployer.errors import Problem
 
@@ -40,7 +41,8 @@ class Entry:
     `enabled` is the state that we last decided on (created, flipped, adopted), so that an analyst's switch stays
     visible as one; None takes it from the read-back.
     `retired` is set when this plan (or an earlier one) switched the rule off
-    because git no longer has it.
+    because git no longer has it. `as_of` is the deployment that a rollback's content is from, None for a new one;
+    `kept` says who edited what is left alone or kept, and when (`core.record`).
     """
 
     name: str
@@ -49,6 +51,8 @@ class Entry:
     authored: str
     enabled: bool | None = None
     retired: Retired | None = None
+    as_of: int | None = None
+    kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,24 @@ class Edit:
     desired: Any
     by: str = ""
     at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """
+    A rule with a hold, at one plan. `state` is `held`, `waits` (git behaves differently, and the hold stands until it
+    is released), `ended` (git behaves differently) or `expired`. `runs` and `git` are short fingerprints, "" for none.
+    """
+
+    rule_id: str
+    name: str
+    hold: str
+    state: str
+    runs: str = ""
+    git: str = ""
+    off: bool = False
+    reason: str = ""
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +124,7 @@ class Notes:
     left_out: tuple[str, ...] = ()  # rules that conflict = "skip" leaves out
     warnings: tuple[Problem, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    held: tuple[Held, ...] = ()  # rules with a hold, those that end at this plan included
     lines: tuple[str, ...] = ()  # further sentences for the head of the plan (lost store, upgraded Kibana, ...)
     details: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # rule_id -> sentences under its change
     requests: int = 0
@@ -113,6 +136,8 @@ class Plan:
     """
     All changes for one target. `entries` has the record's new entry of every rule whose entry changes (None: the rule
     leaves the record), `documents` the canonical rules that those entries name, `base` the record it was made from.
+    `holds` begin with this plan, those of `released` rules end; `back_to` is the deployment that a rollback of the
+    whole target goes back to.
     """
 
     target: Target
@@ -125,6 +150,9 @@ class Plan:
     base: int | None = None
     event: str = "deploy"
     reason: str = ""
+    holds: tuple[Hold, ...] = ()
+    released: tuple[str, ...] = ()
+    back_to: int | None = None
     notes: Notes = Notes()
     provenance: Provenance = field(default_factory=Provenance)
     made_at: str = ""
@@ -138,6 +166,11 @@ class Plan:
     def short(self) -> str:
         """The first twelve hex digits of the digest."""
         return self.digest.removeprefix("sha256:")[:12]
+
+    @property
+    def records(self) -> bool:
+        """Whether there is something to commit: a write, an entry, a hold that begins or ends."""
+        return bool(self.changes or self.entries or self.holds or self.released)
 
     @property
     def empty(self) -> bool:

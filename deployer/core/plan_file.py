@@ -16,6 +16,7 @@ from deployer.core.canonical import canonical_json, digest, digest_of_text
 from deployer.core.change import Action, Change, Label
 from deployer.core.fields import IDENTITY
 from deployer.core.guards import Verdict
+from deployer.core.holds import Hold
 from deployer.core.normalise import canonical
 from deployer.core.plan import (
     FORMAT,
@@ -24,6 +25,7 @@ from deployer.core.plan import (
     Census,
     Edit,
     Entry,
+    Held,
     Notes,
     Plan,
     Target,
@@ -49,6 +51,9 @@ def dumps(plan: Plan) -> str:
         "base": plan.base,
         "event": plan.event,
         "reason": plan.reason,
+        "holds": [asdict(hold) for hold in plan.holds],
+        "released": list(plan.released),
+        "back_to": plan.back_to,
         "notes": notes_json(plan.notes),
         "provenance": asdict(plan.provenance),
         "made_at": plan.made_at,
@@ -109,6 +114,9 @@ def _plan(body: Mapping[str, Any]) -> Plan:
         base=body["base"],
         event=body["event"],
         reason=body["reason"],
+        holds=tuple(Hold(**hold) for hold in body["holds"]),
+        released=tuple(body["released"]),
+        back_to=body["back_to"],
         notes=_notes(body["notes"]),
         provenance=Provenance(**body["provenance"]),
         made_at=body["made_at"],
@@ -172,6 +180,7 @@ def _notes(data: dict[str, Any]) -> Notes:
         left_out=tuple(data["left_out"]),
         warnings=tuple(Problem(**{**p, "severity": Severity(p["severity"])}) for p in data["warnings"]),
         verdicts=tuple(Verdict(**{**verdict, "rules": tuple(verdict["rules"])}) for verdict in data["verdicts"]),
+        held=tuple(Held(**held) for held in data["held"]),
         lines=tuple(data["lines"]),
         details={rule_id: tuple(sentences) for rule_id, sentences in data["details"].items()},
         requests=data["requests"],

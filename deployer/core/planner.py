@@ -16,6 +16,7 @@ from deployer.core.compare import Baseline, Compared, compare, created
 from deployer.core.desired import Desired, DesiredRule
 from deployer.core.draft import Draft, Situation, Wishes
 from deployer.core.guards import Judged, Run, judge, judge_run, waiting
+from deployer.core.kept import kept, remembered
 from deployer.core.live import LiveRule, by_rule_id
 from deployer.core.plan import Blocked, Census, Entry, Notes, Plan, Target
 from deployer.core.ports import SpaceRead
@@ -108,6 +109,7 @@ def _update(draft: Draft, rule: DesiredRule, live: LiveRule, recorded: RuleRecor
     if adopting and not draft.wishes.adopt:
         _unmanaged(draft, live, compared)
         return
+    compared = replace(compared, edits=remembered(compared.edits, recorded))
     draft.edits.extend(compared.edits)
     if compared.conflicts:
         _conflict(draft, live)
@@ -120,7 +122,7 @@ def _update(draft: Draft, rule: DesiredRule, live: LiveRule, recorded: RuleRecor
 def _write(draft: Draft, rule: DesiredRule, live: LiveRule, recorded: RuleRecord | None, compared: Compared) -> None:
     marked = draft.situation.marker in live.markers
     adopting = not marked and recorded is None
-    entry = _entry(rule, enabled=_decided(compared, live, recorded))
+    entry = replace(_entry(rule, enabled=_decided(compared, live, recorded)), kept=kept(compared.edits))
     before, after = dict(compared.before), dict(compared.after)
     if recorded is not None and recorded.retired is not None:
         entry, was_on = returned(entry, recorded)

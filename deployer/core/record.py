@@ -15,6 +15,8 @@ from deployer.errors import StateError
 
 FORMAT: Final = "deployer-record"
 VERSION: Final = 1
+BACK_TO: Final = "back_to"
+"""In `Record.extra` of a rollback of the whole target: the deployment that it went back to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,10 @@ class RuleRecord:
     One rule of a record. `fingerprint`, `authored` and `written` are content addresses (design section 2), `bundle` the
     name of the store's bundle that holds the three documents, `since` the deployment that brought this fingerprint.
     `edited`: an analyst's edit was live at the commit and was kept, so the rule is compared
-    and the edit named every time.
+    and the edit named every time. `kept` says of each such field who edited it first and when (`by`, `at`, and `value`,
+    the digest of what it is then): Kibana forgets that with our next write. `as_of` is the deployment that first made
+    this entry what it is; one that a rollback brings back keeps its own, so that the rule's life leads past what was
+    bad. 0 in records that were written before it was there.
     """
 
     name: str
@@ -49,6 +54,13 @@ class RuleRecord:
     since: int
     retired: Retired | None = None
     edited: bool = False
+    as_of: int = 0
+    kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def content(self) -> tuple[str, str, bool]:
+        """What makes two entries of one rule the same: the file, what was asked for here, and whether it is gone."""
+        return self.fingerprint, self.authored, self.retired is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +134,7 @@ def carried_over(record: Record | None) -> dict[str, RuleRecord]:
 
 
 __all__ = [
+    "BACK_TO",
     "FORMAT",
     "VERSION",
     "Provenance",

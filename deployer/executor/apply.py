@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from deployer.core.change import Action
+from deployer.core.holds import holds_of
 from deployer.core.outcomes import Applied, ApplyAttentionError, Status
 from deployer.core.plan import Plan
 from deployer.core.plan_file import dumps
 from deployer.core.ports import Body
 from deployer.core.record import Record
 from deployer.errors import DeployerError, InterruptedRunError, Refusal, RefusedError
-from deployer.executor import ending
+from deployer.executor import ending, events
 from deployer.executor.commit import committed, entries_of, unwritten
 from deployer.executor.images import has_after, stale_fields
 from deployer.executor.journal import past
@@ -37,12 +38,13 @@ def apply(plan: Plan, run: Run) -> Applied:
     ApplyAttentionError (committed, and something to look at), InterruptedRunError; before the first write also
     RemoteError and StateError.
     """
-    if not plan.changes and not plan.entries:
+    if not plan.records:
         return Applied()
     tx = Transaction(run, plan)
     head = tx.lease.acquire(run.holder, run.run_id, left=lambda lock: _left(tx, lock), interrupted=run.interrupted)
     with lock_kept_if_broken(tx):
         finish(tx, head)
+        _refuse_held(tx, head.record)
         _prepare(tx)
         return carried_out(tx, head.record)
 
@@ -79,9 +81,7 @@ def finish(tx: Transaction, head: Head) -> None:
         return
     ledger = tx.run.ledger
     if not any(event.get("tx") == left.tx and event.get("deployment") for event in ledger.events()):
-        record = head.record
-        facts = {"event": record.event, "time": record.time, "tx": left.tx, "deployment": record.number}
-        ledger.append_event({**facts, "plan": record.plan, "reason": record.reason, "changed": dict(record.changed)})
+        events.append(ledger, events.committed(ledger, head.record, {"tx": left.tx}), head.record.provenance)
     ledger.store.remove(ledger.store.names(ledger.journal_prefix(left.tx)))
 
 
@@ -146,6 +146,16 @@ def _refuse_stale(tx: Transaction) -> None:
         raise RefusedError(f"the plan is stale: {'; '.join(shown)}{more}", Refusal.STALE, hint="plan again")
 
 
+def _refuse_held(tx: Transaction, head: Record | None) -> None:
+    """Raise RefusedError (stale) if a rule of the plan was held after the plan was made."""
+    held = [hold for hold in holds_of(head).values() if hold.number > (tx.plan.base or 0)]
+    touched = {*tx.plan.entries, *(change.rule_id for change in tx.plan.changes)}
+    named = [f'"{hold.name}" ({hold.label})' for hold in held if hold.rule_id in touched]
+    if named:
+        message = f"the plan is stale: held since it was made: {', '.join(named[: ending.SHOWN])}"
+        raise RefusedError(message, Refusal.STALE, hint="plan again")
+
+
 def _stale(rule: Touched) -> str:
     change, live = rule.change, rule.live
     if live is None:
@@ -176,7 +186,7 @@ def _nothing_was_sent(error: LostLockError) -> RefusedError:
 def _finished(tx: Transaction, record: Record, pending: tuple[str, ...]) -> Applied:
     """After the pivot: event, lock, journal. Nothing here undoes the commit; the next apply mends what is missing."""
     written = sum(outcome.status is Status.APPLIED for outcome in tx.outcomes)
-    event = ending.append_event(tx, record.event, tx.plan.reason, deployment=record.number, pending=list(pending))
+    event = ending.append_commit(tx, record, pending=list(pending))
     ending.close(tx)
     applied = Applied(record, tuple(tx.outcomes), written, pending, event)
     if applied.to_look_at:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployer.core.canonical import canonical_json, digest_of_text
 from deployer.core.documents import pack_texts
+from deployer.core.holds import extra_with
 from deployer.core.normalise import canonical
 from deployer.core.plan import Entry
 from deployer.core.ports import Body
-from deployer.core.record import Record, RuleRecord, carried_over
+from deployer.core.record import BACK_TO, Record, RuleRecord, carried_over
 from deployer.errors import StateError
 from deployer.executor.transaction import Transaction, grouped, singles
 
@@ -66,6 +67,7 @@ def committed(tx: Transaction, head: Record | None, new: Entries, *, event: str 
         reason=tx.plan.reason,
         changed=dict(new.changed),
         rules=rules,
+        extra=_extra(tx, head, number, accepted=event),
     )
     tx.run.ledger.write_record(record, bundle)
     try:
@@ -74,6 +76,17 @@ def committed(tx: Transaction, head: Record | None, new: Entries, *, event: str 
         if not tx.lease.committed(number):  # the store's answer was lost: it knows whether the head has moved
             raise
     return record
+
+
+def _extra(tx: Transaction, head: Record | None, number: int, *, accepted: str) -> dict[str, Any]:
+    """Return what the record says beside its rules: the holds, numbered by the deployment that makes them."""
+    extra = {name: value for name, value in (head.extra if head else {}).items() if name != BACK_TO}
+    if accepted:  # what a person accepted is not what the plan wanted: its holds are not made
+        return extra
+    time, actor, reason = tx.server.stamp(), tx.run.provenance.actor, tx.plan.reason
+    holds = [replace(hold, number=number, time=time, actor=actor, reason=reason) for hold in tx.plan.holds]
+    extra = extra_with(extra, holds, tx.plan.released)
+    return extra if tx.plan.back_to is None else {**extra, BACK_TO: tx.plan.back_to}
 
 
 def _rules(
@@ -108,8 +121,18 @@ def _rules(
             since=old.since if old and old.fingerprint == entry.fingerprint else number,
             retired=entry.retired,
             edited=_edited(documents.get(entry.authored), written[rule_id]),
+            as_of=_as_of(entry, old, number),
+            kept=entry.kept,
         )
     return rules, bundle
+
+
+def _as_of(entry: Entry, old: RuleRecord | None, number: int) -> int:
+    """Return the deployment that first made this entry what it is."""
+    if entry.as_of is not None:
+        return entry.as_of
+    unchanged = old is not None and old.content == (entry.fingerprint, entry.authored, entry.retired is not None)
+    return (old.as_of or old.since) if old is not None and unchanged else number
 
 
 def _edited(authored: Mapping[str, Any] | None, written: Mapping[str, Any]) -> bool:

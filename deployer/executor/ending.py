@@ -7,11 +7,13 @@ left to do. A store that is down here does not hide the ending; the lease runs o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from deployer.core.outcomes import ApplyIncompleteError, ApplyUndoneError, Ending, Outcome, Status
+from deployer.core.record import Record
 from deployer.errors import DeployerError, InterruptedRunError, StateError
+from deployer.executor.events import Happening, append_if_possible, committed
 from deployer.executor.transaction import Transaction
 from deployer.executor.undo import undo
 
@@ -110,27 +112,14 @@ def leave(tx: Transaction, state: str, **facts: Any) -> None:
 
 def append_event(tx: Transaction, kind: str, reason: str, **facts: Any) -> int:
     """Append to the environment's log; return the event's number, 0 where the store did not take it."""
-    provenance = tx.run.provenance
-    body: Mapping[str, Any] = {
-        "event": kind,
-        "time": tx.server.stamp(),
-        "actor": provenance.actor,
-        "host": provenance.host,
-        "ci_run": provenance.ci_run,
-        "commit": provenance.commit,
-        "branch": provenance.branch,
-        "clean": provenance.clean,
-        "plan": tx.plan.digest,
-        "tx": tx.lease.tx or tx.journal.tx,
-        "allowed": dict(tx.plan.allow),
-        "reason": reason,
-        "changed": {change.rule_id: change.action.value for change in tx.plan.changes},
-        **facts,
-    }
-    try:
-        return tx.run.ledger.append_event(body)
-    except DeployerError:
-        return 0
+    happening = Happening(kind, tx.server.stamp(), reason, {"tx": tx.lease.tx or tx.journal.tx, **facts})
+    return append_if_possible(tx.run.ledger, happening, tx.run.provenance, tx.plan)
+
+
+def append_commit(tx: Transaction, record: Record, **facts: Any) -> int:
+    """Append the event of the deployment that was committed here; 0 where the store did not take it."""
+    happening = committed(tx.run.ledger, record, {"tx": tx.lease.tx or tx.journal.tx, **facts})
+    return append_if_possible(tx.run.ledger, happening, record.provenance)
 
 
 def _journal(tx: Transaction, state: str, **facts: Any) -> None:

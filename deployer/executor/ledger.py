@@ -132,6 +132,10 @@ class Ledger:
         with_it = dict([bundle]) if bundle else {}
         self.store.create({**with_it, self._record(record.number): _bytes(to_json(record))})
 
+    def record_digest(self, record: Record) -> str:
+        """Return the sha256 of the bytes of a record."""
+        return hashlib.sha256(_bytes(to_json(record))).hexdigest()
+
     def allocate_number(self, run: str) -> int:
         """Return the deployment number of this run in its environment; the targets of one run share it."""
         prefix = f"{self._environment}/numbers/"

@@ -233,7 +233,7 @@ def _accepted(tx: Transaction, head: Record | None, chosen: frozenset[str], forc
     entries = {rule.rule_id: _entry(tx, rule.change, rule.live, head) for rule in accepted}
     changed = {rule.rule_id: rule.change.action.value for rule in accepted}
     record = committed(tx, head, Entries(entries, live, changed), event="accept-live")
-    ending.append_event(tx, "accept-live", tx.plan.reason, deployment=record.number, rules=sorted(entries))
+    ending.append_commit(tx, record, rules=sorted(entries))
     ending.close(tx)
     return Recovered("accepted", Applied(record), len(accepted), (*tx.outcomes, *results))
 
@@ -269,6 +269,6 @@ def _accept_space(tx: Transaction) -> Recovered:
         tx.plan = replace(tx.plan, documents={_seen(body).authored: canonical(body) for body in live.values()})
         entries = {rule_id: _seen(body) for rule_id, body in live.items()}
         record = committed(tx, None, Entries(entries, live, {}), event="accept-live")
-        ending.append_event(tx, "accept-live", "", deployment=record.number, rules=sorted(entries))
+        ending.append_commit(tx, record, rules=sorted(entries))
         ending.close(tx)
     return Recovered("accepted", Applied(record), len(live))

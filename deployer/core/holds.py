@@ -1,0 +1,107 @@
+"""
+Holds: what keeps one content of one rule, or its absence, out of one target (design section 2).
+
+A hold stands in the deployment record, so that it is there exactly when the deployment that made it is: no crash can
+leave one without the other. A rollback's hold is compared with what git wants at every plan, and ends when git behaves
+differently; one that a person set stands until it is released, or until its day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any, Final, Literal
+
+from deployer.core.behaviour import behaviour_digest
+from deployer.core.canonical import digest
+from deployer.core.desired import Desired, DesiredRule
+from deployer.core.ports import Body
+from deployer.core.record import Record
+from deployer.core.rule_file import unresolved
+from deployer.errors import StateError
+
+Against = Literal["file", "rendered", "absent", ""]
+Verdict = Literal["held", "ended", "expired"]
+
+KEY: Final = "holds"
+"""Where the holds of a target stand in `Record.extra`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """
+    One rule that is kept as it runs.
+
+    `kind` says what is pinned (`core.pins`). `against` says what is kept out: the behaviour `bad` of the `file`, or of
+    the rule `rendered` for the target; its `absent`ce from git; "" whatever git has. `exact`: contents are compared,
+    because both behave alike. `out` names the content that is kept out, for people. `number` is the deployment that
+    made the hold, and names it (`H61`); `until` is its last day, ISO. `off`: it also keeps the rule switched off.
+    """
+
+    rule_id: str
+    name: str
+    kind: str
+    against: Against = ""
+    bad: str = ""
+    exact: bool = False
+    out: str = ""
+    off: bool = False
+    until: str = ""
+    event: str = "rollback"
+    number: int = 0
+    time: str = ""
+    actor: str = ""
+    reason: str = ""
+
+    @property
+    def label(self) -> str:
+        """How people name it."""
+        return f"H{self.number}"
+
+
+def holds_of(record: Record | None) -> dict[str, Hold]:
+    """Return the holds of a target by rule. Raises StateError if the record is damaged."""
+    if record is None:
+        return {}
+    try:
+        return {rule_id: Hold(**data) for rule_id, data in record.extra.get(KEY, {}).items()}
+    except (TypeError, AttributeError) as exc:
+        raise StateError(f"the holds of deployment #{record.number} are damaged: {exc}") from exc
+
+
+def extra_with(extra: Mapping[str, Any], holds: Iterable[Hold], released: Iterable[str]) -> dict[str, Any]:
+    """Return what a record says beside its rules, with new holds and without those that ended."""
+    kept: dict[str, Any] = {rule_id: data for rule_id, data in extra.get(KEY, {}).items() if rule_id not in released}
+    kept.update({hold.rule_id: asdict(hold) for hold in holds})
+    rest = {name: value for name, value in extra.items() if name != KEY}
+    return {**rest, KEY: {rule_id: kept[rule_id] for rule_id in sorted(kept)}} if kept else rest
+
+
+def judge(hold: Hold, wanted: Desired, today: date, connectors: Iterable[Body] = ()) -> Verdict:
+    """Say whether a hold still stands, given what git wants of the target before anything is pinned."""
+    if hold.until and today > date.fromisoformat(hold.until[:10]):
+        return "expired"
+    if not hold.against:
+        return "held"
+    rule = wanted.rules.get(hold.rule_id)
+    if hold.against == "absent":
+        return "held" if rule is None else "ended"
+    return "held" if rule is not None and bad_of(rule, hold, connectors) == hold.bad else "ended"
+
+
+def bad_of(rule: DesiredRule, hold: Hold, connectors: Iterable[Body] = ()) -> str:
+    """Return of a rule what a hold compares."""
+    content = rule.file.canonical if hold.against == "file" else rule.canonical
+    return compared(content, exact=hold.exact, connectors=connectors)
+
+
+def compared(content: Mapping[str, Any], *, exact: bool, connectors: Iterable[Body] = ()) -> str:
+    """Return the digest by which contents are compared: of their behaviour, or of everything that is said."""
+    return digest(unresolved(content)) if exact else behaviour_digest(content, connectors)
+
+
+def against(hold: Hold, bad: Mapping[str, Any], good: Mapping[str, Any], connectors: Iterable[Body] = ()) -> Hold:
+    """Return the hold that keeps `bad` out where `good` runs; by content where both behave alike."""
+    exact = behaviour_digest(bad, connectors) == behaviour_digest(good, connectors)
+    return replace(hold, bad=compared(bad, exact=exact, connectors=connectors), exact=exact)
