@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
+from deployer.core.checks.policy import Policy
 from deployer.core.selector import Selector
 from deployer.errors import Problem, Severity
 
@@ -244,7 +245,7 @@ class Project:
     value_lists: tuple[str, ...] = ("value_lists",)
     prebuilt: tuple[str, ...] = ("prebuilt",)
     state: str = "file:.deployer"
-    checks: Mapping[str, Any] = field(default_factory=dict)  # [checks]: read by `validate`
+    checks: Policy = field(default_factory=dict)  # [checks]: what `validate` judges beyond what Kibana accepts
 
     @property
     def marker(self) -> str:

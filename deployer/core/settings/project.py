@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
+from deployer.core.checks.policy import Policy
 from deployer.core.environment import Project
 from deployer.core.settings.nodes import Node, SettingsFile, WrongError, node_of
 from deployer.core.settings.reading import Table, list_of, text
@@ -85,5 +86,7 @@ def _state(node: Node) -> str:
     raise node.wrong(f'"{state}" is not a place for state', "wrong-value", f"write {_STATE_FORMS}")
 
 
-def _checks(node: Node) -> dict[str, Any]:
-    return dict(Table(node).node.plain())
+def _checks(node: Node) -> Policy:
+    from deployer.core.settings.checks import checks  # the checks read their options with this package's readers
+
+    return checks(node)

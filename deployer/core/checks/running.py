@@ -1,0 +1,82 @@
+"""Every check over every rule: settings by policy, exceptions by rule file, and the places of what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from deployer.core.checks.check import Case, Check, Finding, Repository
+from deployer.core.checks.ignores import UNUSED, Ignores, read_ignores
+from deployer.core.checks.policy import Policy, Setting
+from deployer.core.checks.registry import CHECKS
+from deployer.core.rule_file import DEPRECATED, RuleFile
+from deployer.core.toml.place import path_text
+from deployer.core.toml.positions import Positions
+from deployer.errors import Problem, Severity
+
+Places = Callable[[str], Positions]
+"""Gives the places of keys in one file, by its path; asked only for files that have a finding."""
+
+
+def quality_problems(
+    files: Iterable[RuleFile], repository: Repository, policy: Policy, places: Places
+) -> Iterator[Problem]:
+    """Yield what the checks find in these rules, retired ones left out, and what is wrong with their exceptions."""
+    for file in files:
+        if file.maturity == DEPRECATED:
+            continue
+        found = [*_judged(file, repository, policy)]
+        if found:
+            where = places(file.path)
+            yield from (_problem(file, where, *item) for item in found)
+
+
+_USUAL: Final = {check.code: Setting(check.level, (), check.defaults) for check in CHECKS.values()}
+
+
+def setting_of(check: Check, file: RuleFile, policy: Policy) -> Setting:
+    """Return the first entry of the policy that concerns a rule, with every option; else the check's own default."""
+    for setting in policy.get(check.code, ()):
+        if setting.concerns(file):
+            return setting if setting.options else Setting(setting.level, setting.match, check.defaults)
+    return _USUAL[check.code]
+
+
+def _judged(file: RuleFile, repository: Repository, policy: Policy) -> Iterator[tuple[str, Finding, Severity]]:
+    ignores = read_ignores(file, CHECKS.keys())
+    found: set[str] = set()
+    judged: set[str] = set()
+    for check in CHECKS.values():
+        setting = setting_of(check, file, policy)
+        if setting.level == "off":
+            continue
+        if check.can_judge(repository):
+            judged.add(check.code)
+        for finding in check.look(Case(file, setting.options, repository)):
+            found.add(check.code)
+            if check.code not in ignores.codes:
+                yield check.code, finding, Severity(setting.level)
+    yield from _about(ignores, found, judged)
+
+
+def _about(ignores: Ignores, found: set[str], judged: set[str]) -> Iterator[tuple[str, Finding, Severity]]:
+    """Yield what is wrong with the exceptions themselves. One that is not needed is only a warning."""
+    for code, finding in (*ignores.wrong, *ignores.unused(found, judged)):
+        yield code, finding, Severity.WARNING if code == UNUSED else Severity.ERROR
+
+
+def _problem(file: RuleFile, where: Positions, code: str, finding: Finding, severity: Severity) -> Problem:
+    line, column = _place(where, finding)
+    key = path_text(finding.key)
+    return Problem(file.path, line, column, key, finding.message, code, finding.remedy, severity)
+
+
+def _place(where: Positions, finding: Finding) -> tuple[int, int]:
+    if not finding.key:
+        return 1, 1
+    if finding.inside:
+        return where.position_in_string(finding.key, *finding.inside)
+    found = where.find(finding.key) or where.find(finding.key[:-1])
+    if found is None:  # a key that is not written: the table that it belongs into
+        found = where.nearest(finding.key)
+    return found.key.line, found.key.column
