@@ -69,7 +69,8 @@ class Problem:
 
     `path` is relative to the project, `line` and `column` count from 1 (0: unknown), `key` is the dotted TOML key
     (`rule.threat[0].tactic.id`), `message` states the fact, `remedy` what to do, `code` is stable
-    (`unknown-key`), for ignores, SARIF and documentation.
+    (`unknown-key`), for ignores, SARIF and documentation. `length` is how many characters of the line it is about, 0
+    where only the place is known.
     """
 
     path: str
@@ -80,6 +81,7 @@ class Problem:
     code: str
     remedy: str = ""
     severity: Severity = Severity.ERROR
+    length: int = 0
 
     def __str__(self) -> str:
         """One line: `rules/x.toml:12:3: rule.severity: message; remedy [code]`."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployer.core.rule_file import RuleFile, duplicates, read_rule
-from deployer.core.toml import locator
 from deployer.errors import Problem
+
+if TYPE_CHECKING:
+    from deployer.core.toml.positions import Positions
 
 
 @dataclass(frozen=True)
@@ -19,16 +22,29 @@ class RuleTree:
     root: Path
     files: tuple[RuleFile, ...]
     problems: tuple[Problem, ...]
+    _scanned: dict[str, Positions] = field(default_factory=dict, repr=False, compare=False)
+
+    def positions(self, path: str) -> Positions:
+        """Return the places of one of the files. A file with many problems is read and scanned once."""
+        from deployer.core.toml.positions import positions
+
+        if path not in self._scanned:
+            self._scanned.clear()  # problems come file by file; more than one file is not worth the memory
+            try:
+                text = _text(self.root / path)
+            except (OSError, UnicodeDecodeError):  # a rule out of history, whose file is gone: no place, no error
+                text = ""
+            self._scanned[path] = positions(text)
+        return self._scanned[path]
 
     def locate(self, path: str, key: tuple[str | int, ...]) -> tuple[int, int]:
         """Return line and column of a key in one of the files, (0, 0) where it is not written there."""
-        return locator(_text(self.root / path))(key)
+        found = self.positions(path).find(key)
+        return (found.key.line, found.key.column) if found else (0, 0)
 
     def locate_in_text(self, path: str, key: tuple[str | int, ...], line: int, column: int) -> tuple[int, int]:
         """Return the place in the file of a place (from 1) inside one of its texts, such as a query."""
-        from deployer.core.toml.positions import positions
-
-        return positions(_text(self.root / path)).position_in_string(key, line, column)
+        return self.positions(path).position_in_string(key, line, column)
 
 
 def read_rules(root: Path, folders: Sequence[str]) -> RuleTree:

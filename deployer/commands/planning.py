@@ -7,13 +7,14 @@ and whatever else plans all come through here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deployer import __version__
 from deployer.adapters.rules import RuleTree
+from deployer.commands.contents import lock_of, pinned_files
 from deployer.commands.target import ReadTarget
 from deployer.commands.workspace import Workspace, raise_errors
 from deployer.core.desired import Desired, rendered, selected
@@ -24,6 +25,7 @@ from deployer.core.planner import make_plan, suspects
 from deployer.core.ports import ServerStatus, SpaceRead
 from deployer.core.record import Provenance, Record
 from deployer.core.references import Space, any_needs
+from deployer.core.rule_file import RuleFile
 from deployer.core.stack import OLDEST, older
 from deployer.errors import DeployerError
 from deployer.queries.esql_source import rewrite_sources
@@ -41,14 +43,16 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
     """Return the plan of one target. Raises what reading files, Kibana and the store raises."""
     workspace, environment = target.workspace, target.environment
     started = workspace.clock.monotonic()
+    lock = lock_of(workspace, environment) if environment.rules.source == "promoted" else None
     with ThreadPoolExecutor(3) as pool:
         loading = pool.submit(lambda: workspace.tree)
         recorded = pool.submit(target.ledger.head)
-        reading = pool.submit(_read, target, _Ids(loading))
+        reading = pool.submit(_read, target, _Ids(loading, lock.rules if lock else ()))
         tree = _sound(loading)
         record = recorded.result().record
         status, live = reading.result()
-    desired = _desired(target, tree, status.version)
+    files = tree.files if lock is None else pinned_files(target, lock, tree.files)
+    desired = _desired(target, tree, files, status.version)
     raise_errors(desired.problems)
     wanted = suspects(desired, live, record)
     situation = Situation(
@@ -95,11 +99,12 @@ def provenance_of(workspace: Workspace, *, stack: str = "", kibana_user: str = "
 class _Ids(Collection[str]):
     """The rule ids of the project, which wait for the files only if somebody asks for them."""
 
-    def __init__(self, loading: Future[RuleTree]) -> None:
+    def __init__(self, loading: Future[RuleTree], also: Collection[str] = ()) -> None:
         self._loading = loading
+        self._also = also
 
     def _all(self) -> Mapping[str, None]:
-        return dict.fromkeys(file.rule_id for file in self._loading.result().files)
+        return dict.fromkeys([*(file.rule_id for file in self._loading.result().files), *self._also])
 
     def __contains__(self, item: object) -> bool:
         return item in self._all()
@@ -127,8 +132,8 @@ def _sound(loading: Future[RuleTree]) -> RuleTree:
     return tree
 
 
-def _desired(target: ReadTarget, tree: RuleTree, stack: str) -> Desired:
-    chosen, selection = selected(tree.files, target.environment, stack)
+def _desired(target: ReadTarget, tree: RuleTree, files: Sequence[RuleFile], stack: str) -> Desired:
+    chosen, selection = selected(files, target.environment, stack)
     raise_errors(selection.problems)
     connectors, lists = any_needs(
         [file.payload for file in chosen]
@@ -145,12 +150,19 @@ def _desired(target: ReadTarget, tree: RuleTree, stack: str) -> Desired:
 
 
 def _refuse_unsound(tree: RuleTree, desired: Desired, plan: Plan) -> None:
-    """Check the fields and queries of the rules that the plan would write; an unchanged rule costs no model."""
-    files = [desired.rules[change.rule_id].file for change in plan.changes if change.rule_id in desired.rules]
-    if files:
-        from deployer.commands.checking import shape_and_query_problems
+    """
+    Check the fields and queries of the rules that the plan would write, also as the target's overrides change them.
 
-        raise_errors(tuple(shape_and_query_problems(tree, files)))
+    An unchanged rule costs no model and no parse. Raises ProblemsError.
+    """
+    wanted = [desired.rules[change.rule_id] for change in plan.changes if change.rule_id in desired.rules]
+    if wanted:
+        from deployer.commands.checking import overridden_problems, rule_problems
+
+        problems = [*rule_problems(tree, [rule.file for rule in wanted])]
+        for rule in wanted:
+            problems += overridden_problems(rule.file, rule.payload, rule.origins)
+        raise_errors(tuple(problems))
 
 
 def _server_time(status: ServerStatus, workspace: Workspace) -> datetime:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deployer.adapters.rules import RuleTree, read_some
-from deployer.commands.checking import shape_and_query_problems
+from deployer.commands.checking import rule_problems
 from deployer.commands.workspace import Workspace
 from deployer.errors import DeployerError, ExitCode, Problem, Severity
 from deployer.render.json_text import problem_json
@@ -16,7 +16,7 @@ from deployer.render.style import clean, plural
 def validate(workspace: Workspace, paths: Sequence[Path]) -> int:
     """Check the named rule files, or the whole project. Returns 0, or 1 if anything is an error."""
     tree = read_some(workspace.root, _relative(workspace, paths)) if paths else workspace.tree
-    problems = list(tree.problems) + list(shape_and_query_problems(tree, tree.files))
+    problems = list(tree.problems) + list(rule_problems(tree, tree.files))
     if not paths:
         problems += workspace.settings.problems
     problems = sorted(set(problems))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deployer.adapters.rules import read_rules
-from deployer.commands.checking import shape_and_query_problems
+from deployer.commands.checking import rule_problems
 from deployer.core.rule_file import DEPRECATED
 from deployer.errors import Severity
 from tests.support.shared import SHARED, needs_shared
@@ -16,7 +16,7 @@ def test_every_file_of_the_corpus_loads_without_a_problem() -> None:
     """All 2,192 files load, 2,068 of them live, and no field or query of them is refused."""
     tree = read_rules(SHARED / "corpus" / "2026-08", ["rules", "rules_building_block"])
 
-    errors = [p for p in shape_and_query_problems(tree, tree.files) if p.severity is Severity.ERROR]
+    errors = [p for p in rule_problems(tree, tree.files) if p.severity is Severity.ERROR]
 
     assert len(tree.files) == 2192
     assert sum(file.maturity != DEPRECATED for file in tree.files) == 2068

@@ -24,7 +24,7 @@ RULES: list[tuple[str, str, str, str]] = [
     ('severity = "low"', 'severity = "low', "rules/rule_1.toml:12", "not TOML"),
     ('name = "Rule 1"\n', "", "rule.name", "name is missing"),
     ('severity = "low"', 'severity = "lo"', "rule.severity", 'did you mean "low"'),
-    ("risk_score = 21", 'risk_score = "21"', "rule.risk_score", "must be a whole number, not text; write it without quotes: 21"),
+    ("risk_score = 21", 'risk_score = "21"', "rule.risk_score", "not text; write it without quotes: 21"),
     ("risk_score = 21", "risk_scor = 21", "rule.risk_scor", "did you mean"),
     ('type = "query"', 'type = "querry"', "rule.type", "no rule type"),
     ("event.action : *", "event.action : (", "rule.query", "rules/rule_1.toml:17"),
