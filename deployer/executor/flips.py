@@ -47,9 +47,10 @@ def to(rule: Touched, *, enabled: bool) -> Decide:
             return Halt(Status.CONFLICT, "is gone from Kibana")
         if bool(live.get("enabled")) is enabled:
             return Halt(Status.READBACK)
-        if rule.wrote and rule.sent and image(live) not in rule.ours:
+        seen = rule.image_of(live)
+        if rule.wrote and rule.sent and seen not in rule.ours:
             return Send(rule.settled)
-        return Send(image(switched(live, enabled=enabled)))
+        return Send(switched(seen, enabled=enabled))
 
     return decide
 

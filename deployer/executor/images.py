@@ -1,9 +1,10 @@
 """
-What a rule looks like, as one digest, and whether it still is what somebody thought it was.
+What a rule looks like, as one short text, and whether it still is what somebody thought it was.
 
-An image covers what Kibana keeps of a rule for its users: the canonical rule, `enabled` included, and the ownership
-markers, which the canonical form leaves out. It covers nothing that the server owns, so a rule that was deleted and
-came back has its image again under a new id.
+An image covers what Kibana keeps of a rule for its users: the canonical rule and the ownership markers, which the
+canonical form leaves out, as one digest, and then whether the rule is on: `sha256:...-on`. So a flip of a rule whose
+image is known costs no digest. It covers nothing that the server owns, so a rule that was deleted and came back has its
+image again under a new id.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from deployer.core.normalise import canonical, markers, same_field
 NOTHING: Final = "absent"
 """The image of a rule that is not there."""
 
+_SWITCH: Final = {True: "-on", False: "-off"}
+
 _FILLED_IN: Final = {
     name: row.default
     for name, row in FIELDS.items()
@@ -31,15 +34,17 @@ def image(body: Mapping[str, Any] | None) -> str:
     if body is None:
         return NOTHING
     rule = canonical(body)
+    rule.pop("enabled", None)
     for name, default in _FILLED_IN.items():
         if name in rule and rule[name] == default:
             del rule[name]
-    return digest({"rule": rule, "markers": list(markers(body.get("tags") or []))})
+    content = digest({"rule": rule, "markers": list(markers(body.get("tags") or []))})
+    return content + _SWITCH[bool(body.get("enabled"))]
 
 
-def switched(body: Mapping[str, Any], *, enabled: bool) -> dict[str, Any]:
-    """Return the body with `enabled` set: what a rule looks like after a flip."""
-    return {**body, "enabled": enabled}
+def switched(seen: str, *, enabled: bool) -> str:
+    """Return the image of the same rule switched on or off."""
+    return seen.rpartition("-")[0] + _SWITCH[enabled]
 
 
 def stale_fields(change: Change, live: Mapping[str, Any]) -> tuple[str, ...]:

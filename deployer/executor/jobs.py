@@ -194,14 +194,14 @@ def _moved(job: Job, planned: Send, live: Body | None, decision: Send) -> bool:
 def _intent(tx: Transaction, job: Job, live: Body | None, decision: Send) -> Intent:
     rule, anew = job.rule, None
     if rule.pristine and not rule.unanswered and live is not rule.before and not tx.undoing:
-        if image(live) != rule.before_image or _revision(live or {}) != _revision(rule.before or {}):
+        if rule.image_of(live) != rule.before_image or _revision(live or {}) != _revision(rule.before or {}):
             anew = live
         rule.saw_before(live)
     job.number, job.planned, job.pre = tx.journal.number(), decision, live
     highest = _revision(live) + 1 if job.op is Op.UPDATE and live is not None else None
     rule.intend(job.number, Write(decision.post, job.content, highest))
     post = {"image": decision.post, **_expected(job, live, highest)}
-    pre = {"image": image(live), **_facts(live)}
+    pre = {"image": rule.image_of(live), **_facts(live)}
     return Intent(job.number, job.op.value, rule.rule_id, str((live or {}).get("id", "")), pre, post, anew)
 
 
@@ -251,7 +251,7 @@ def _judged(job: Job, decision: Send, answer: Body) -> Answer:
     if _revision(answer) < _revision(before):
         detail = f"its revision went back from {_revision(before)} to {_revision(answer)}: was Kibana restored?"
         return Answer(Status.REFUSED, detail, answer, landed=True, seen=image(answer), loss=loss)
-    if image(switched(answer, enabled=bool(before.get("enabled")))) != decision.post:
+    if switched(image(answer), enabled=bool(before.get("enabled"))) != decision.post:
         return _rewritten(decision, answer, loss)
     return Answer(Status.APPLIED, "", answer, landed=True, seen=decision.post, loss=loss)
 

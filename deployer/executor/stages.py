@@ -76,12 +76,11 @@ def _creation(tx: Transaction, rule: Touched) -> Job:
     """
     body = compose.creation(rule.change, tx.run.marker)
     post = image(body)
-    ours = {post, image(switched(body, enabled=True))}
 
     def decide(live: Body | None) -> Send | Halt:
         if live is None:
             return Send(post, body)
-        if image(live) in ours:
+        if switched(image(live), enabled=False) == post:
             return Halt(Status.READBACK)
         return Halt(Status.CONFLICT, f"exists already, written by {_editor(live)}")
 
@@ -99,7 +98,7 @@ def _update(tx: Transaction, rule: Touched) -> Job:
         if moved := _moved(rule, live):
             return Halt(Status.CONFLICT, f"{', '.join(moved)} changed since the plan, by {_editor(live)}")
         body = compose.replacement(live, change, tx.run.marker)
-        return Send(image(switched(body, enabled=bool(live.get("enabled")))), body)
+        return Send(switched(image(body), enabled=bool(live.get("enabled"))), body)
 
     return Job(Op.UPDATE, rule, decide)
 

@@ -61,6 +61,7 @@ class Touched:
     removed: list[Body] = field(default_factory=list)  # bodies that a DELETE of ours took away and that were not ours
     _content: bool = False
     _flip: bool = False
+    _live_image: str = ""  # of `live`, "" as long as nobody asked
 
     @classmethod
     def of(cls, change: Change, live: Body | None) -> Touched:
@@ -72,7 +73,7 @@ class Touched:
     def saw_before(self, live: Body | None) -> None:
         """Take a body as the before-image: nothing of ours is live in it."""
         self.before, self.live = live, live
-        self.before_image = self.settled = image(live)
+        self.before_image = self.settled = self._live_image = image(live)
 
     def signed_off(self, live: Body | None) -> None:
         """Take the rule as it is: a person accepted it, and there is nothing to undo."""
@@ -108,9 +109,20 @@ class Touched:
         """Note a write that is about to be sent."""
         self.unanswered[number] = write
 
-    def settle(self, number: int, live: Body | None, seen: str) -> None:
-        """Note that a write happened and left the rule so; the writes before it are answered with it."""
+    def image_of(self, body: Body | None) -> str:
+        """Return the image of a body of this rule; that of `live` is worked out once."""
+        if body is not self.live:
+            return image(body)
+        self._live_image = self._live_image or image(body)
+        return self._live_image
+
+    def settle(self, number: int, live: Body | None, seen: str, *, exact: bool = False) -> None:
+        """
+        Note that a write happened and left the rule so; the writes before it are answered with it. `exact` says that
+        `seen` is the image of this very body, and not only that of our part in it.
+        """
         self.settled, self.live, self.ghost = seen, live, None
+        self._live_image = seen if exact else ""
         for earlier in [n for n in self.unanswered if n <= number]:
             write = self.unanswered.pop(earlier)
             self._content, self._flip = self._content or write.content, self._flip or not write.content
@@ -130,7 +142,7 @@ class Touched:
         elif self.unanswered and seen not in (self.settled, self.before_image):
             last = max(self.unanswered)
             self.settle(last, live, self.unanswered[last].post)
-        self.live = live
+        self.live, self._live_image = live, seen
         return loss
 
     def _loss(self, number: int, live: Body | None) -> Loss | None:

@@ -166,7 +166,7 @@ def _flip_back(rule: Touched, force: _Force, *, enabled: bool) -> Decide:
             return Halt(Status.READBACK)
         if rule.wrote and (halt := _foreign(rule, live, force)):
             return halt
-        return Send(image(switched(live, enabled=enabled)))
+        return Send(switched(rule.image_of(live), enabled=enabled))
 
     return decide
 
@@ -202,7 +202,7 @@ def _restoration(rule: Touched, force: _Force) -> Job:
     def decide(live: Body | None) -> Send | Halt:
         if live is None:
             return _GONE
-        post = image(switched(before, enabled=bool(live.get("enabled"))))
+        post = switched(rule.before_image, enabled=bool(live.get("enabled")))
         if image(live) == post:
             return Halt(Status.READBACK)
         return _foreign(rule, live, force) or Send(post, body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from deployer.core.change import Action
 from deployer.core.outcomes import Status
@@ -13,6 +14,15 @@ from deployer.executor.touched import Touched
 from deployer.executor.transaction import Transaction, singles
 
 _LOOK_AGAIN = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a read found under one rule_id: every body, the one that is ours, and its image."""
+
+    bodies: Sequence[Body]
+    ours: Body | None
+    image: str
 
 
 def verify(tx: Transaction) -> tuple[dict[str, Body], tuple[str, ...]]:
@@ -27,15 +37,14 @@ def verify(tx: Transaction) -> tuple[dict[str, Body], tuple[str, ...]]:
     if not rules:
         return {}, ()
     deadline = tx.run.clock.monotonic() + tx.run.settle
-    found = tx.read([rule.rule_id for rule in rules], look_up=0)
-    while (late := [rule for rule in rules if _wrong(tx, rule, found)]) and tx.run.clock.monotonic() < deadline:
+    found = _read(tx, rules)
+    while (late := _late(tx, rules, found)) and tx.run.clock.monotonic() < deadline:
         if tx.run.interrupted():
             break
         tx.pause(min(_LOOK_AGAIN, tx.run.settle))
-        again = tx.read([rule.rule_id for rule in late], look_up=0)
-        found.update({rule.rule_id: again.get(rule.rule_id, []) for rule in late})
+        found.update(_read(tx, late))
     tx.run.progress("read back", len(rules) - len(late), len(rules))
-    wrong = tuple(_wrong(tx, rule, found) for rule in late)
+    wrong = tuple(_wrong(tx, rule, found[rule.rule_id]) for rule in late)
     return ({}, wrong) if wrong else (_for_the_record(tx, rules, found), ())
 
 
@@ -56,13 +65,28 @@ def still_there(tx: Transaction, rule_ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(left))
 
 
-def _wrong(tx: Transaction, rule: Touched, found: Mapping[str, list[Body]]) -> str:
+def _read(tx: Transaction, rules: Sequence[Touched]) -> dict[str, _Seen]:
+    """Read these rules at once. Raises RemoteError."""
+    found = tx.read([rule.rule_id for rule in rules], look_up=0)
+    return {rule.rule_id: _seen(rule, found.get(rule.rule_id, ())) for rule in rules}
+
+
+def _late(tx: Transaction, rules: Sequence[Touched], found: Mapping[str, _Seen]) -> list[Touched]:
+    return [rule for rule in rules if _wrong(tx, rule, found[rule.rule_id])]
+
+
+def _seen(rule: Touched, bodies: Sequence[Body]) -> _Seen:
+    live = _ours(rule, bodies)
+    return _Seen(bodies, live, image(live))
+
+
+def _wrong(tx: Transaction, rule: Touched, seen: _Seen) -> str:
     """Return what is wrong with a rule as read, "" where it is as wanted."""
-    live = _ours(rule, found.get(rule.rule_id, []))
+    live = seen.ours
     name = tx.plan.label(rule.rule_id).name
     if live is None:
         return f'"{name}" is not there'
-    if image(live) == rule.settled:
+    if seen.image == rule.settled:
         return ""
     names = rule.change.differs_from_after(live)
     return f'"{name}" reads back otherwise: {", ".join(names)} (by {live.get("updated_by")})' if names else ""
@@ -74,13 +98,13 @@ def _ours(rule: Touched, bodies: Sequence[Body]) -> Body | None:
     return next((body for body in bodies if body.get("id") == known), bodies[0] if bodies else None)
 
 
-def _for_the_record(tx: Transaction, rules: Sequence[Touched], found: Mapping[str, list[Body]]) -> dict[str, Body]:
+def _for_the_record(tx: Transaction, rules: Sequence[Touched], found: Mapping[str, _Seen]) -> dict[str, Body]:
     recorded: dict[str, Body] = {}
     for rule in rules:
-        bodies = found[rule.rule_id]
-        live = _ours(rule, bodies) or {}
+        seen = found[rule.rule_id]
+        bodies, live = seen.bodies, seen.ours or {}
         recorded[rule.rule_id] = live
-        if image(live) != rule.settled and rule.reached:
+        if seen.image != rule.settled and rule.reached:
             recorded[rule.rule_id] = rule.live or live
             tx.note(rule.rule_id, "verify", Status.READBACK, f"edited by {live.get('updated_by')} right after us: kept")
         if others := sorted(str(body.get("id")) for body in bodies if body.get("id") != live.get("id")):

@@ -62,15 +62,15 @@ def send_all(tx: Transaction, name: str, lots: Sequence[Lot]) -> None:
         wave.left = [*([job] for job in _resolved(tx, wave.unknown)), *left]
         wave.unknown, wave.answered = [], set()
     for job in chain.from_iterable(wave.left):
-        if not job.sends:
-            job.rule.drop(job.number)  # announced, and never handed out
+        if not job.sends and job.number:
+            _unsent(tx, job)  # announced, and never handed out
 
 
 def settle(tx: Transaction, job: Job, answer: Answer) -> None:
     """Note a known outcome: in what is known of the rule, in the journal, for the report."""
     rule, status = job.rule, answer.status or Status.UNKNOWN
     if answer.landed:
-        rule.settle(job.number, answer.body, answer.seen)
+        rule.settle(job.number, answer.body, answer.seen, exact=job.op is Op.CREATE)
     elif not job.sends or (answer.sent and status is Status.REFUSED):
         rule.drop(job.number)
     if status is Status.READBACK:
@@ -132,8 +132,7 @@ def _journaled(tx: Transaction, batch: Sequence[Lot]) -> Sequence[Lot]:
 
 def _take(tx: Transaction, wave: _Wave, job: Job, answer: Answer) -> None:
     if answer.status is None:
-        job.rule.drop(job.number)
-        tx.journal.outcome(job.number, job.rule.rule_id, job.op.value, journal.NOT_SENT)
+        _unsent(tx, job)
     elif answer.status is Status.UNKNOWN:
         tx.risk(job.rule)
         wave.unknown.append(job)
@@ -141,6 +140,12 @@ def _take(tx: Transaction, wave: _Wave, job: Job, answer: Answer) -> None:
     else:
         wave.done += 1
         settle(tx, job, answer)
+
+
+def _unsent(tx: Transaction, job: Job) -> None:
+    """Take an intent back: whoever recovers need not wait for a request that nobody sent."""
+    job.rule.drop(job.number)
+    tx.journal.outcome(job.number, job.rule.rule_id, job.op.value, journal.NOT_SENT)
 
 
 def _journal(tx: Transaction, job: Job, answer: Answer) -> None:
