@@ -71,6 +71,15 @@ def load_lock(root: Path, environment: str) -> tuple[LockFile | None, tuple[Prob
     return read_lock(file, environment) if file is not None else (None, tuple(problems))
 
 
+def locate_in_lock(root: Path, lock: LockFile, rule_id: str) -> tuple[int, int]:
+    """Return line and column of the fingerprint of a rule in its lock file, (0, 0) where it is not there any more."""
+    problems: list[Problem] = []
+    file = _read(root, lock.path, problems)
+    blocks = file.data.get("rule", []) if file is not None else []
+    number = next((index for index, block in enumerate(blocks) if block.get("id") == rule_id), None)
+    return file.locate(("rule", number, "fingerprint")) if file is not None and number is not None else (0, 0)
+
+
 def _environment_files(root: Path) -> list[Path]:
     """Return the files of the folder `environments`, without lock files and what an editor left there."""
     found = sorted((root / ENVIRONMENTS).glob("*.toml"))

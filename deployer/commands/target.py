@@ -82,6 +82,11 @@ def _surrounded(workspace: Workspace, environment: Environment) -> Environment:
     return replace(environment, connection=connection)
 
 
+def ledger_of(workspace: Workspace, environment: Environment) -> Ledger:
+    """Return what the store knows of a target, to read, without asking its Kibana. Raises StateError."""
+    return _ledger(workspace, _surrounded(workspace, environment), write=False)
+
+
 def _ledger(workspace: Workspace, environment: Environment, *, write: bool) -> Ledger:
     check_connection(environment.connection, workspace.surroundings)
     return Ledger(_store(workspace, environment, write=write), identity(environment), marker_name(workspace))
