@@ -64,21 +64,39 @@ class ProjectFolder:
         text = RULE.format(name=name or f"Rule {number}", rule_id=rule_id, query=query)
         return self.write(f"rules/rule_{number}.toml", text)
 
+    def rules(self, count: int, query: str = "event.action : *") -> None:
+        """Write that many small rules."""
+        for number in range(1, count + 1):
+            self.rule(number, query=query)
+
     def run(self, *words: str, **environ: str) -> Ran:
         """Run the program in the project's folder, without a terminal."""
-        hidden = ("CI", "GITHUB_", "GITLAB_", "DEPLOYER_", "NO_COLOR", "FORCE_COLOR")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-        done = subprocess.run(
+        process = self.start(*words, **environ)
+        try:
+            out, err = process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        return Ran(process.returncode, out, err)
+
+    def start(self, *words: str, **environ: str) -> subprocess.Popen[str]:
+        """Start the program in the project's folder, without a terminal; whoever starts it ends it."""
+        return subprocess.Popen(
             [sys.executable, "-m", "deployer", *words],
             cwd=self.root,
-            env={**clean, **environ},
+            env={**bare_environ(), **environ},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
-            check=False,
         )
-        return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def bare_environ() -> dict[str, str]:
+    """Return the environment of the tests without what the program looks at."""
+    hidden = ("CI", "GITHUB_", "GITLAB_", "DEPLOYER_", "NO_COLOR", "FORCE_COLOR")
+    return {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
 
 
 def new_project(root: Path, *, environment: str = '[kibana]\nurl = "sandbox"\n') -> ProjectFolder:
