@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.sandbox.database import Database
+from deployer.sandbox.kql_match import Condition
 from deployer.sandbox.messages import Body, from_json, to_json
 
 EVERYWHERE = "*"
@@ -38,6 +39,14 @@ class Document:
         return base64.b64encode(f"[{self.version},1]".encode()).decode("ascii")
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of a search, and the number of all that were found."""
+
+    documents: list[Document]
+    total: int
+
+
 class Documents:
     """Reads and writes documents. Every method is atomic; put several into `database.transaction()` to join them."""
 
@@ -58,15 +67,16 @@ class Documents:
             )
         return Document(kind, space, id_, key, parent, version, body)
 
-    def replace(self, document: Document, body: Body) -> Document:
-        """Give a document a new body and a new version."""
+    def replace(self, document: Document, body: Body, *, key: str | None = None) -> Document:
+        """Give a document a new body and a new version, and a new natural key where one is given."""
+        key = document.key if key is None else key
         with self._database.transaction() as connection:
             version = self._database.next_sequence()
             connection.execute(
-                "UPDATE documents SET body = ?, version = ? WHERE kind = ? AND space = ? AND id = ?",
-                (to_json(body), version, document.kind, document.space, document.id),
+                "UPDATE documents SET body = ?, version = ?, key = ? WHERE kind = ? AND space = ? AND id = ?",
+                (to_json(body), version, key, document.kind, document.space, document.id),
             )
-        return Document(document.kind, document.space, document.id, document.key, document.parent, version, body)
+        return Document(document.kind, document.space, document.id, key, document.parent, version, body)
 
     def remove(self, document: Document) -> None:
         """Remove one document."""
@@ -114,10 +124,25 @@ class Documents:
         query = f"SELECT count(*) FROM documents WHERE kind = ? AND space = ?{where}"  # noqa: S608 - constant text
         return int(self._database.connection().execute(query, (kind, space, *values)).fetchone()[0])
 
+    def search(self, kind: str, condition: Condition, *, order: str = "pk", page: int = 1, size: int = -1) -> Found:
+        """
+        One page of the documents that meet a condition over the columns `space`, `parent`, `key`, `id` and `body`, and
+        how many meet it. `order` is SQL made of the caller's constants; `size` -1 means all.
+        """
+        where = f"kind = ? AND ({condition.sql})"
+        values = (kind, *condition.values)
+        query = f"SELECT count(*) FROM documents WHERE {where}"  # noqa: S608 - values are bound
+        total = int(self._database.connection().execute(query, values).fetchone()[0])
+        query = f"SELECT {_COLUMNS} FROM documents WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - as above
+        rows = self._database.connection().execute(query, (*values, size, max(0, (page - 1) * size))).fetchall()
+        return Found([_document(kind, row) for row in rows], total)
+
     def _select(self, kind: str, where: str, values: tuple[Any, ...]) -> list[Document]:
         query = f"SELECT {_COLUMNS} FROM documents WHERE kind = ? AND {where} ORDER BY pk"  # noqa: S608 - constant text
         rows = self._database.connection().execute(query, (kind, *values)).fetchall()
-        return [
-            Document(kind, space, id_, key, parent, version, from_json(body))
-            for id_, space, key, parent, version, body in rows
-        ]
+        return [_document(kind, row) for row in rows]
+
+
+def _document(kind: str, row: tuple[Any, ...]) -> Document:
+    id_, space, key, parent, version, body = row
+    return Document(kind, space, id_, key, parent, version, from_json(body))

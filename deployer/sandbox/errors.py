@@ -12,9 +12,10 @@ A handler raises one of them; `app` turns it into the response.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
-from deployer.sandbox.messages import Response, json_response
+from deployer.sandbox.messages import Body, Response, json_response
+
+Headers = tuple[tuple[str, str], ...]
 
 
 class SandboxError(Exception):
@@ -22,21 +23,17 @@ class SandboxError(Exception):
 
 
 class ApiError(Exception):
-    """An error answer. `headers` are added to the response."""
+    """An error answer: its JSON `body` comes from the kind of error. `headers` are added to the response."""
 
-    def __init__(self, status: int, message: str | list[str], *, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(self, status: int, message: str | list[str], body: Body, headers: Headers) -> None:
         super().__init__(message if isinstance(message, str) else "; ".join(message))
         self.status = status
-        self.message = message
+        self.body = body
         self.headers = headers
-
-    def body(self) -> dict[str, Any]:
-        """The JSON body."""
-        raise NotImplementedError
 
     def response(self) -> Response:
         """The whole answer."""
-        return json_response(self.body(), status=self.status, headers=self.headers)
+        return json_response(self.body, status=self.status, headers=self.headers)
 
 
 class SiemError(ApiError):
@@ -44,9 +41,8 @@ class SiemError(ApiError):
     An error of the detection or lists code; `message` is a list for the `validate*` functions (facts.md section 9.1).
     """
 
-    def body(self) -> dict[str, Any]:
-        """Message first, then the status, as Kibana writes it."""
-        return {"message": self.message, "status_code": self.status}
+    def __init__(self, status: int, message: str | list[str], *, headers: Headers = ()) -> None:
+        super().__init__(status, message, {"message": message, "status_code": status}, headers)
 
 
 class PlatformError(ApiError):
@@ -54,23 +50,9 @@ class PlatformError(ApiError):
     An error of Kibana's core: schema 400, 401, route 403, 404, 413, 429, 503. `attributes` is rare and optional.
     """
 
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        attributes: dict[str, Any] | None = None,
-        headers: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        super().__init__(status, message, headers=headers)
-        self.attributes = attributes
-
-    def body(self) -> dict[str, Any]:
-        """The Boom payload."""
-        body: dict[str, Any] = {"statusCode": self.status, "error": reason(self.status), "message": self.message}
-        if self.attributes is not None:
-            body["attributes"] = self.attributes
-        return body
+    def __init__(self, status: int, message: str, *, attributes: Body | None = None, headers: Headers = ()) -> None:
+        body: Body = {"statusCode": status, "error": reason(status), "message": message}
+        super().__init__(status, message, body if attributes is None else {**body, "attributes": attributes}, headers)
 
 
 def reason(status: int) -> str:

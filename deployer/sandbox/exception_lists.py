@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from typing import Any, Final
 
 from deployer.sandbox.call import Call
@@ -10,9 +12,8 @@ from deployer.sandbox.documents import EVERYWHERE, Document
 from deployer.sandbox.errors import SiemError
 from deployer.sandbox.kinds import EXCEPTION_ITEM, EXCEPTION_LIST
 from deployer.sandbox.messages import Body, Response, json_response
-from deployer.sandbox.query_schema import query_integer, query_list
 from deployer.sandbox.routing import Route
-from deployer.sandbox.schema import integer, may, need, obj, one_of, record, strings, text
+from deployer.sandbox.schema import integer, may, need, non_empty, obj, one_of, record, strings, text
 
 TYPES: Final = (
     "detection",
@@ -26,12 +27,13 @@ TYPES: Final = (
 )
 ENDPOINT_LIST: Final = "endpoint_list"
 NAMESPACES: Final = ("single", "agnostic")
+_VERSION: Final = re.compile(r"\[\d+,\d+\]")
 _CREATE: Final = obj(
     {
-        "name": need(text(least=1)),
-        "description": need(text(least=1)),
+        "name": need(text()),
+        "description": need(text()),
         "type": need(one_of(*TYPES)),
-        "list_id": may(text(least=1)),
+        "list_id": may(non_empty()),
         "namespace_type": may(one_of(*NAMESPACES)),
         "os_types": may(strings()),
         "tags": may(strings()),
@@ -41,11 +43,11 @@ _CREATE: Final = obj(
 )
 _UPDATE: Final = obj(
     {
-        "name": need(text(least=1)),
-        "description": need(text(least=1)),
+        "name": need(text()),
+        "description": need(text()),
         "type": need(one_of(*TYPES)),
-        "id": may(text(least=1)),
-        "list_id": may(text(least=1)),
+        "id": may(non_empty()),
+        "list_id": may(non_empty()),
         "namespace_type": may(one_of(*NAMESPACES)),
         "os_types": may(strings()),
         "tags": may(strings()),
@@ -54,7 +56,9 @@ _UPDATE: Final = obj(
         "_version": may(text()),
     }
 )
-_WHICH: Final = {"id": may(text()), "list_id": may(text()), "namespace_type": may(one_of(*NAMESPACES))}
+_SHARED: Final = obj({"name": need(text()), "description": need(text())})
+WHICH: Final = {"id": may(non_empty()), "list_id": may(non_empty()), "namespace_type": may(one_of(*NAMESPACES))}
+"""The query parameters that name a list."""
 
 
 def home(call: Call, namespace: str) -> str:
@@ -88,12 +92,13 @@ def find_list(call: Call, id_: str | None, list_id: str | None, namespace: str) 
     return call.kibana.documents.by_key(EXCEPTION_LIST, space, list_id) if list_id else None
 
 
-def _needed(call: Call, given: dict[str, Any]) -> Document:
-    if not given.get("id") and not given.get("list_id"):
-        raise SiemError(400, "id or list_id required")
+def needed(call: Call, given: dict[str, Any], *, unnamed: SiemError) -> Document:
+    """The list that a query or body names. Raises `unnamed` where it names none, the 404 of one that is not there."""
+    if "id" not in given and "list_id" not in given:
+        raise unnamed
     document = find_list(call, given.get("id"), given.get("list_id"), given.get("namespace_type", "single"))
     if document is None:
-        named = f'id: "{given["id"]}"' if given.get("id") else f'list_id: "{given["list_id"]}"'
+        named = f'id: "{given["id"]}"' if "id" in given else f'list_id: "{given["list_id"]}"'
         raise SiemError(404, f"exception list {named} does not exist")
     return document
 
@@ -141,80 +146,64 @@ def create(call: Call) -> Response:
     return json_response(shown(add_list(call, call.body(_CREATE))))
 
 
+def create_shared(call: Call) -> Response:
+    """A new list that several rules are meant to share: of type `detection`, with a new `list_id`."""
+    return json_response(shown(add_list(call, {**call.body(_SHARED), "type": "detection"})))
+
+
 def read(call: Call) -> Response:
     """One list, by `id` or `list_id`."""
-    return json_response(shown(_needed(call, call.query(_WHICH))))
+    given = call.query(WHICH)
+    return json_response(shown(needed(call, given, unnamed=SiemError(400, "id or list_id required"))))
 
 
 def update(call: Call) -> Response:
-    """Replace a list; `_version` guards against somebody else's write."""
+    """
+    Replace what a list says about itself; `_version` guards against somebody else's write. `os_types` are taken and
+    left as they are (`update_exception_list.ts` of the lists plugin).
+    """
     given = call.body(_UPDATE)
     with call.kibana.documents.joined():
-        document = _needed(call, given)
+        unnamed = SiemError(404, "either id or list_id need to be defined")
+        document = needed(call, given, unnamed=unnamed)
         refuse_version(given, document)
-        body = {
-            **document.body,
-            **{
-                key: value for key, value in given.items() if key not in ("id", "_version", "list_id", "namespace_type")
-            },
-            "updated_at": call.kibana.clock.iso(),
-            "updated_by": call.user.name,
-            "version": given.get("version", document.body["version"] + 1),
-        }
-        changed = call.kibana.documents.replace(document, body)
+        changes = {name: given[name] for name in ("name", "description", "type", "tags", "meta") if name in given}
+        version = given.get("version", document.body["version"] + 1)
+        stamp = {"updated_at": call.kibana.clock.iso(), "updated_by": call.user.name, "version": version}
+        changed = call.kibana.documents.replace(document, {**document.body, **changes, **stamp})
     return json_response(shown(changed))
 
 
 def refuse_version(given: Body, document: Document) -> None:
-    """Raise the 409 of a write that names another `_version` than the stored one (facts.md 7.1)."""
-    if given.get("_version") and given["_version"] != document.version_text:
-        raise SiemError(
-            409, f"[{document.id}]: version conflict, required seqNo [{document.version}], primary term [1]"
-        )
+    """
+    Raise the 409 of a write that names another `_version` than the stored one, and the 400 of one that is no version
+    (facts.md 7.1).
+    """
+    version = given.get("_version")
+    if not version or version == document.version_text:
+        return
+    if not _VERSION.fullmatch(_decoded(version)):
+        raise SiemError(400, f"Invalid version [{version}]")
+    type_ = "exception-list-agnostic" if document.space == EVERYWHERE else "exception-list"
+    raise SiemError(409, f"Saved object [{type_}/{document.id}] conflict")
+
+
+def _decoded(version: str) -> str:
+    try:
+        return base64.b64decode(version, validate=True).decode("ascii")
+    except ValueError:
+        return ""
 
 
 def delete(call: Call) -> Response:
     """Remove a list with its items; answers with the list."""
+    given = call.query(WHICH)
     with call.kibana.documents.joined():
-        document = _needed(call, call.query(_WHICH))
+        unnamed = SiemError(400, 'Either "list_id" or "id" needs to be defined in the request')
+        document = needed(call, given, unnamed=unnamed)
         call.kibana.documents.remove_children(EXCEPTION_ITEM, document.space, document.key)
         call.kibana.documents.remove(document)
     return json_response(shown(document))
-
-
-def find(call: Call) -> Response:
-    """Pages of lists of one or both namespaces."""
-    given = call.query(
-        {
-            "namespace_type": may(query_list(one_of(*NAMESPACES), commas=True)),
-            "page": may(query_integer(least=1)),
-            "per_page": may(query_integer(least=0)),
-            "filter": may(text()),
-            "sort_field": may(text()),
-            "sort_order": may(one_of("asc", "desc")),
-        }
-    )
-    spaces = [home(call, namespace) for namespace in given.get("namespace_type", ["single"])]
-    found = [document for space in spaces for document in call.kibana.documents.all(EXCEPTION_LIST, space)]
-    return json_response(page_of([shown(document) for document in found], given))
-
-
-def page_of(rows: list[Body], given: dict[str, Any]) -> Body:
-    """One page of rows, as `_find` answers it."""
-    page, size = given.get("page", 1), given.get("per_page", 20)
-    key = given.get("sort_field", "created_at")
-    ordered = sorted(rows, key=lambda row: str(row.get(key, "")), reverse=given.get("sort_order") == "desc")
-    return {"data": ordered[(page - 1) * size : page * size], "page": page, "per_page": size, "total": len(rows)}
-
-
-def summary(call: Call) -> Response:
-    """How many items of a list are for which system."""
-    document = _needed(call, call.query({**_WHICH, "filter": may(text())}))
-    items = call.kibana.documents.all(EXCEPTION_ITEM, document.space, parent=document.key)
-    counts = {
-        name: sum(name in item.body.get("os_types", []) for item in items) for name in ("windows", "linux", "macos")
-    }
-    return json_response({**counts, "total": len(items)})
 
 
 ROUTES = (
@@ -222,6 +211,5 @@ ROUTES = (
     Route("GET", "/api/exception_lists", read, "exceptions-read"),
     Route("PUT", "/api/exception_lists", update, "exceptions-all", "json", writes=True),
     Route("DELETE", "/api/exception_lists", delete, "exceptions-all", writes=True),
-    Route("GET", "/api/exception_lists/_find", find, "exceptions-read"),
-    Route("GET", "/api/exception_lists/summary", summary, "exceptions-read"),
+    Route("POST", "/api/exceptions/shared", create_shared, "exceptions-all", "json", writes=True),
 )

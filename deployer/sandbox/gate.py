@@ -80,14 +80,15 @@ def check_privilege(route: Route, request: Request, user: User, version: Version
     if not route.privilege or any(user.may(privilege) for privilege in route.privilege.split("|")):
         return
     needed = route.privilege.split("|")
+    spelled = ",".join(_spelled(privilege, version) for privilege in needed)
     if version.since(9, 3):
-        granted = ",".join(_spelled(privilege, version) for privilege in needed)
+        granted = spelled
     elif needed == ["rules-all"] and user.may("rules-read"):
         raise SiemError(
             403, f'Unauthorized by "siem" to {_OPERATIONS.get(request.method, "get")} "siem.queryRule" rule'
         )
     else:
-        granted = "securitySolution" if needed[0].startswith(("rules", "timeline")) else ",".join(needed)
+        granted = "securitySolution" if needed[0].startswith(("rules", "timeline")) else spelled
     raise route_denied(request, granted)
 
 

@@ -5,6 +5,9 @@ The kinds of documents, and where each lives. Modules of several resources meet 
 * CONNECTOR       per space; id = connector id; body as `GET /api/actions/connector/{id}` shows it, plus `secrets`
 * EXCEPTION_LIST  per space, or everywhere for `agnostic` ones; id = saved-object id, key = `list_id`
 * EXCEPTION_ITEM  as its list; id = saved-object id, key = `item_id`, parent = `list_id`
+* VALUE_INDEX     per space; there while the data streams of the value lists exist
+* VALUE_LIST      per space; id = list id
+* VALUE_ITEM      per space; id = item id, key = the value, parent = list id
 * TIMELINE        per space; id = saved-object id
 * USER            everywhere; id = user name (see `users`)
 * ASSET           prebuilt rule assets, everywhere; parent = `rule_id`
@@ -14,6 +17,9 @@ SPACE = "space"
 CONNECTOR = "connector"
 EXCEPTION_LIST = "exception_list"
 EXCEPTION_ITEM = "exception_item"
+VALUE_INDEX = "value_index"
+VALUE_LIST = "value_list"
+VALUE_ITEM = "value_item"
 TIMELINE = "timeline"
 USER = "user"
 ASSET = "asset"

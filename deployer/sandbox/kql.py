@@ -1,20 +1,34 @@
 """
-The subset of KQL that `_find` and `_bulk_action` take, compiled to a condition over the rule table (facts.md section
-5.1).
+The subset of KQL that `_find` and `_bulk_action` take, compiled to a condition over stored rows (facts.md section 5.1).
 
 `and`, `or`, `not`, parentheses, `field: value`, `field: (a or b)`, quoted values, `*` wildcards in unquoted ones,
-`field: *` and ranges. Attributes of the narrow table become SQL; every other `alert.attributes.params.*` is looked up
-in the rule's text by `matches`, a function that `attach` gives to SQLite.
+`field: *` and ranges. What a comparison means is the business of `Terms`: those of rules are the default (`kql_match`),
+those of lists are in `kql_documents`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from deployer.sandbox.kql_match import ALL, Condition, KqlError, Value, compare, equal
 
 _DEPTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    What comparisons mean: `equal(field, value)` for `field: value`, the field being "" for a value alone, and
+    `compare(field, operator, text)` for a range. Both raise KqlError.
+    """
+
+    equal: Callable[[str, Value], Condition]
+    compare: Callable[[str, str, str], Condition]
+
+
+RULE_TERMS = Terms(equal, compare)
 
 
 _TOKEN = re.compile(
@@ -24,11 +38,11 @@ _TOKEN = re.compile(
 )
 
 
-def compile_filter(text: str) -> Condition:
+def compile_filter(text: str, terms: Terms = RULE_TERMS) -> Condition:
     """Compile a filter; a blank one selects everything. Raises KqlError."""
     if not text.strip():
         return ALL
-    return _Parser(list(_tokens(text)), text).parse()
+    return _Parser(list(_tokens(text)), text, terms).parse()
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
@@ -51,8 +65,8 @@ def _expected(text: str, at: int) -> str:
 class _Parser:
     """Recursive descent over the tokens; `or` binds weaker than `and`, `and` weaker than `not`."""
 
-    def __init__(self, tokens: list[tuple[str, str]], text: str) -> None:
-        self._tokens, self._text = tokens, text
+    def __init__(self, tokens: list[tuple[str, str]], text: str, terms: Terms) -> None:
+        self._tokens, self._text, self._terms = tokens, text, terms
         self._at = 0
         self._depth = 0
 
@@ -115,9 +129,9 @@ class _Parser:
             operator = self._tokens[self._at + 1][1]
             self._at += 2
             if operator != ":":
-                return compare(field, operator, self._value().plain)
-            return self._group(lambda: equal(field, self._value()))
-        return equal("", self._value())
+                return self._terms.compare(field, operator, self._value().plain)
+            return self._group(lambda: self._terms.equal(field, self._value()))
+        return self._terms.equal("", self._value())
 
     def _value(self) -> Value:
         kind, text = self._tokens[self._at]

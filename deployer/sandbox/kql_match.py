@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import ge, gt, le, lt
 from typing import Any
 
 from deployer.sandbox.messages import from_json, to_json
@@ -49,10 +50,14 @@ class Value:
 
     @property
     def pattern(self) -> re.Pattern[str] | None:
-        """The wildcard expression of an unquoted value with an unescaped `*`."""
+        """
+        The wildcard expression of an unquoted value with an unescaped `*`. Its atomic groups keep a value of many
+        stars from taking more than linear time.
+        """
         if self.quoted or "\0" not in self.text:
             return None
-        return re.compile(".*".join(re.escape(part) for part in self.text.split("\0")), re.DOTALL)
+        first, *middle, last = (re.escape(part) for part in self.text.split("\0"))
+        return re.compile(f"{first}{''.join(f'(?>.*?{part})' for part in middle if part)}.*{last}", re.DOTALL)
 
     @property
     def plain(self) -> str:
@@ -185,6 +190,42 @@ def _matches(body: str, path: str, pattern: str) -> bool:
     return any(compiled.fullmatch(text) for text in _texts_at(from_json(body), path.split(".")))
 
 
+def _words_at(body: str, path: str, wanted: str, exact: int) -> bool:
+    """Whether an analysed text has one of the wanted words, or all of them in their order where `exact`."""
+    check = _has_phrase if exact else _has_word
+    value = from_json(body)
+    return any(check(text, wanted) for text in (_texts_at(value, path.split(".")) if path else _every_text(value)))
+
+
+_COMPARES: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
+
+
+def _compares(body: str, path: str, operator: str, limit: str) -> bool:
+    """Whether a value is beyond a limit: numbers as numbers, everything else as text, as times compare well."""
+    check = _COMPARES[operator]
+    number = _number(limit)
+    for text in _texts_at(from_json(body), path.split(".")):
+        found = _number(text)
+        if check(found, number) if found is not None and number is not None else check(text, limit):
+            return True
+    return False
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _every_text(value: Any) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for entry in value.values() if isinstance(value, dict) else value:
+            yield from _every_text(entry)
+    else:
+        yield from _texts_at(value, [])
+
+
 def _texts_at(value: Any, path: list[str]) -> Iterator[str]:
     if isinstance(value, list):
         for entry in value:
@@ -208,6 +249,8 @@ def attach(connection: sqlite3.Connection) -> None:
         "has_word": (2, _has_word),
         "has_phrase": (2, _has_phrase),
         "matches": (3, _matches),
+        "words_at": (4, _words_at),
+        "compares": (4, _compares),
     }
     for name, (arguments, function) in functions.items():
         connection.create_function(name, arguments, function, deterministic=True)

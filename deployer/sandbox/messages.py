@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -71,6 +72,19 @@ def json_response(value: Any, *, status: int = 200, headers: tuple[tuple[str, st
 def text_response(text: str) -> Response:
     """A JSON response whose text is ready."""
     return Response(200, text.encode("utf-8", "replace"))
+
+
+def ndjson_response(rows: Iterable[Any], file_name: str) -> Response:
+    """A download of one JSON text a line."""
+    return download((to_json(row) for row in rows), file_name)
+
+
+def download(lines: Iterable[str], file_name: str) -> Response:
+    """A download of lines under the type of NDJSON; what a header cannot hold is left out of the file's name."""
+    body = "".join(f"{line}\n" for line in lines)
+    name = "".join(letter for letter in file_name if letter.isprintable() and letter not in '"\\')
+    headers = (("content-disposition", f'attachment; filename="{name}"'),)
+    return Response(200, body.encode("utf-8", "replace"), NDJSON_TYPE, headers)
 
 
 def _number(text: str) -> int | float:

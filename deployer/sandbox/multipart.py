@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from deployer.sandbox.errors import PlatformError
+from deployer.sandbox.errors import PlatformError, SiemError
 from deployer.sandbox.messages import Request
 
 _NAME = re.compile(r'\bname="((?:[^"\\]|\\.)*)"|\bname=([^\s;"]+)')
@@ -29,6 +29,22 @@ def read_form(request: Request) -> dict[str, Part]:
         raise _malformed()
     parts = [_part(piece) for piece in pieces[1:-1]]
     return {part.name: part for part in parts}
+
+
+def read_file_part(request: Request, extension: str = ".ndjson") -> bytes:
+    """
+    The content of the part `file`, whose name must end as `extension` says (facts.md section 5.3).
+
+    Raises the SIEM errors of Kibana: 500 where the part is missing, because its handlers stumble over that instead of
+    refusing it (kibana#291548), and 400 for another file.
+    """
+    part = read_form(request).get("file") if request.body else None
+    if part is None:
+        raise SiemError(500, "Cannot read properties of undefined (reading 'hapi')")
+    if not part.file_name.lower().endswith(extension):
+        dot = part.file_name.rfind(".")
+        raise SiemError(400, f"Invalid file extension {part.file_name[dot:] if dot >= 0 else ''}")
+    return part.content
 
 
 def _boundary(content_type: str) -> bytes:

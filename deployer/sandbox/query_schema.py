@@ -38,7 +38,11 @@ def query_list(item: Check, *, commas: bool = False) -> Check:
     """One or several values, always read as a list (`ArrayFromString` splits at commas)."""
 
     def check(value: Any, path: Path, issues: Issues) -> Any:
-        values = value if isinstance(value, list) else value.split(",") if commas else [value]
+        if isinstance(value, str):
+            value = [value] if not commas else value.split(",") if value else []
+        elif not isinstance(value, list):
+            return item(value, path, issues)
+        values = value
         return [item(entry, (*path, index), issues) for index, entry in enumerate(values)]
 
     return check

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from deployer.sandbox import connectors, exception_lists, spaces, status
+from deployer.sandbox import (
+    connectors,
+    exception_find,
+    exception_items,
+    exception_lists,
+    exception_transfer,
+    spaces,
+    status,
+)
 from deployer.sandbox.call import Call
 from deployer.sandbox.documented import DOCUMENTED
 from deployer.sandbox.errors import PlatformError
@@ -26,6 +34,9 @@ IMPLEMENTED: tuple[Route, ...] = (
     *spaces.ROUTES,
     *connectors.ROUTES,
     *exception_lists.ROUTES,
+    *exception_find.ROUTES,
+    *exception_items.ROUTES,
+    *exception_transfer.ROUTES,
     *crud.ROUTES,
     *find.ROUTES,
     *bulk.ROUTES,

@@ -22,6 +22,7 @@ ABSENT = f"{DOCUMENT.name} is not beside the repository: responses are not check
 
 _ERROR_SHAPES = ({"message", "status_code"}, {"statusCode", "error", "message"})
 _BULK = "/api/detection_engine/rules/_bulk_action"
+_LISTS_404 = ("/api/exception_lists/_duplicate", "/api/lists/items")
 
 FACTS_WIN: tuple[tuple[str, Callable[[Answer, str], bool]], ...] = (
     (
@@ -42,6 +43,10 @@ FACTS_WIN: tuple[tuple[str, Callable[[Answer, str], bool]], ...] = (
             b'"rule_source":{"type":"external","is_customized":' in answer.body
             and b"has_base_version" not in answer.body
         ),
+    ),
+    (
+        "what the lists handlers raise has the SIEM body, the document wants the other one of a 404 (facts.md 9.1)",
+        lambda answer, template: answer.status == 404 and template in _LISTS_404 and "status_code" in answer.json,
     ),
     (
         "before 9.0 there are bulk endpoints that the document of 9.3 has no more (facts.md 1.2)",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from deployer.sandbox.call import Call
 from deployer.sandbox.documents import Document
 from deployer.sandbox.errors import SiemError
-from deployer.sandbox.exception_items import ITEM_FIELDS, add_item
+from deployer.sandbox.exception_entries import ITEM_FIELDS
+from deployer.sandbox.exception_items import add_item
 from deployer.sandbox.exception_lists import add_list, find_list, shown
-from deployer.sandbox.kinds import EXCEPTION_ITEM
+from deployer.sandbox.exception_transfer import copy_items
 from deployer.sandbox.messages import Body, Response, json_response
 from deployer.sandbox.routing import Route
 from deployer.sandbox.rule_table import StoredRule
@@ -92,11 +93,7 @@ def copied_references(call: Call, rule: Body, *, exceptions: bool, expired: bool
 
 def _copied_list(call: Call, rule: Body, source: Document, *, expired: bool) -> Body:
     copy = _new_default_list(call, rule)
-    now = call.kibana.clock.iso()
-    for item in call.kibana.documents.all(EXCEPTION_ITEM, source.space, parent=source.key):
-        if expired or item.body.get("expire_time", "~") > now:
-            given = {name: value for name, value in item.body.items() if name not in ("item_id", "comments")}
-            add_item(call, {**given, "list_id": copy.key})
+    copy_items(call, source, copy.key, expired=expired)
     return _reference(copy)
 
 

@@ -10,7 +10,7 @@ from deployer.sandbox.call import Call
 from deployer.sandbox.documents import EVERYWHERE, Document
 from deployer.sandbox.errors import SiemError
 from deployer.sandbox.kinds import CONNECTOR, EXCEPTION_ITEM, EXCEPTION_LIST
-from deployer.sandbox.messages import NDJSON_TYPE, Body, Response, from_json, to_json
+from deployer.sandbox.messages import Body, Response, download, from_json, to_json
 from deployer.sandbox.query_schema import query_boolean
 from deployer.sandbox.routing import Route
 from deployer.sandbox.rule_table import StoredRule
@@ -58,13 +58,7 @@ def ndjson(call: Call, rules: list[StoredRule], missing: list[str], *, details: 
     lines = [text_of(call, stored, with_summary=False) for stored in rules]
     if details:
         lines += _with_details(call, [from_json(line) for line in lines], missing)
-    body = "".join(f"{line}\n" for line in lines)
-    headers = (("content-disposition", f'attachment; filename="{_header_safe(file_name)}"'),)
-    return Response(200, body.encode("utf-8", "replace"), NDJSON_TYPE, headers)
-
-
-def _header_safe(name: str) -> str:
-    return "".join(letter for letter in name if letter.isprintable() and letter not in '"\\')
+    return download(lines, file_name)
 
 
 def _with_details(call: Call, rules: list[Body], missing: list[str]) -> list[str]:

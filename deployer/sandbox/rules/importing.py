@@ -16,7 +16,7 @@ from deployer.sandbox.errors import ApiError, SiemError
 from deployer.sandbox.exception_import import Imported, import_exceptions
 from deployer.sandbox.exception_lists import find_list
 from deployer.sandbox.messages import Body, Response, json_response
-from deployer.sandbox.multipart import read_form
+from deployer.sandbox.multipart import read_file_part
 from deployer.sandbox.query_schema import query_boolean
 from deployer.sandbox.routing import Route
 from deployer.sandbox.rules import breaker, checks, shape, writing
@@ -51,7 +51,7 @@ class _Work:
 def import_rules(call: Call) -> Response:
     """Read the file, import what is around the rules, then the rules; 200 whenever the file was processed."""
     sent = call.query(_QUERY)
-    found = read_file(_content(call), call.version)
+    found = read_file(read_file_part(call.request), call.version)
     if found.rules_count >= _MOST_RULES:  # exactly the limit fails too
         raise SiemError(500, f"Can't import more than {_MOST_RULES} rules")
     exceptions = import_exceptions(call, found.exceptions, overwrite=sent.get("overwrite_exceptions", False))
@@ -64,17 +64,6 @@ def import_rules(call: Call) -> Response:
             for rule in chunk:
                 _import_one(work, rule)
     return json_response(_answer(found, work, exceptions))
-
-
-def _content(call: Call) -> bytes:
-    part = read_form(call.request).get("file") if call.request.body else None
-    if part is None:
-        # Kibana stumbles over a missing part instead of refusing it (kibana#291548).
-        raise SiemError(500, "Cannot read properties of undefined (reading 'hapi')")
-    if not part.file_name.lower().endswith(".ndjson"):
-        dot = part.file_name.rfind(".")
-        raise SiemError(400, f"Invalid file extension {part.file_name[dot:] if dot >= 0 else ''}")
-    return part.content
 
 
 def _chunks(rules: Iterator[Body]) -> Iterator[list[Body]]:
