@@ -130,7 +130,8 @@ class Touched:
     def recognise(self, live: Body | None) -> Loss | None:
         """
         Learn from a read which unanswered writes happened: those up to the one whose image the rule has. Where
-        somebody edited the rule since, the last one is taken to have happened: what is live is then not ours.
+        somebody edited the rule since, the last one is taken to have happened: what is live is then not ours. But an
+        edit of a rule in which nothing is ours was made before us: it belongs to the before-image.
 
         Returns what such a write may have taken away unseen.
         """
@@ -139,6 +140,8 @@ class Touched:
         if matching:
             loss = self._loss(max(matching), live)
             self.settle(max(matching), live, seen)
+        elif self.unanswered and self.pristine and self.nothing_of_ours(live):
+            self.saw_before(live)
         elif self.unanswered and seen not in (self.settled, self.before_image):
             last = max(self.unanswered)
             self.settle(last, live, self.unanswered[last].post)

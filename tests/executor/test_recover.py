@@ -301,6 +301,16 @@ def test_an_edit_made_while_the_process_was_dead_is_kept() -> None:
     assert rules(game)["update"]["query"] == "event.action: start"
 
 
+def test_an_edit_made_before_a_write_that_was_only_announced_survives_resume_and_undo() -> None:
+    """The edit came between two crashes, our write on top of it was undone: what comes back is the edited rule."""
+    game = Game(FakeBackend(), Scenario({3: "crash_after", 5: "refused"}, Edit(3, "update-flip", "query"), "resume"))
+
+    ended = play(game, the_plan())
+
+    assert judge(ended, OLD, NEW) == []
+    assert rules(game)["update-flip"]["query"] == game.value
+
+
 def test_an_undo_of_an_undo_is_as_if_nothing_had_happened() -> None:
     """After an apply that was undone, the same plan applies as it did before."""
     game = Game(FakeBackend(), Scenario({7: "refused"}))
