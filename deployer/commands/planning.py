@@ -7,19 +7,23 @@ and whatever else plans all come through here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from deployer import __version__
 from deployer.adapters.rules import RuleTree
 from deployer.commands.contents import lock_of, pinned_files
+from deployer.commands.holding import held_back, held_contents, wanted_ids
 from deployer.commands.target import ReadTarget
 from deployer.commands.workspace import Workspace, raise_errors
-from deployer.core.desired import Desired, rendered, selected
+from deployer.core.desired import Desired, Rendering, rendered, selected
 from deployer.core.draft import Situation, Wishes
+from deployer.core.flaw import Locate
 from deployer.core.guards import Run
+from deployer.core.held import narrowed
 from deployer.core.plan import Plan
 from deployer.core.planner import make_plan, suspects
 from deployer.core.ports import ServerStatus, SpaceRead
@@ -51,8 +55,11 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
         tree = _sound(loading)
         record = recorded.result().record
         status, live = reading.result()
-    files = tree.files if lock is None else pinned_files(target, lock, tree.files)
-    desired = _desired(target, tree, files, status.version)
+    files = tree.files if lock is None else pinned_files(workspace, target.ledger, lock, tree.files)
+    contents = held_contents(target.ledger, record)
+    git, rendering = _desired(target, tree, files, status.version, contents.values())
+    back = held_back(record, git, contents, rendering, workspace.clock.now().date())
+    desired = back.desired
     raise_errors(desired.problems)
     wanted = suspects(desired, live, record)
     situation = Situation(
@@ -68,15 +75,18 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
     )
     provenance = provenance_of(workspace, stack=status.version)
     plan = make_plan(situation, wishes, _run(workspace, provenance, reason))
-    _refuse_unsound(tree, desired, plan)
+    _refuse_unsound(tree, desired, plan, back.standing)
+    back = narrowed(back, wanted_ids(situation, wishes, [held.rule_id for held in back.held]))
     notes = replace(
         plan.notes,
+        held=back.held,
         lines=(*_head_lines(target, record), *plan.notes.lines),
         requests=target.kibana.requests,
         seconds=workspace.clock.monotonic() - started,
     )
     made_at = situation.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    plan = replace(plan, notes=notes, provenance=provenance, made_at=made_at, reason=reason)
+    released = back.released
+    plan = replace(plan, notes=notes, provenance=provenance, made_at=made_at, reason=reason, released=released)
     return Planned(plan, live)
 
 
@@ -132,30 +142,38 @@ def _sound(loading: Future[RuleTree]) -> RuleTree:
     return tree
 
 
-def _desired(target: ReadTarget, tree: RuleTree, files: Sequence[RuleFile], stack: str) -> Desired:
+def _desired(
+    target: ReadTarget, tree: RuleTree, files: Sequence[RuleFile], stack: str, held: Iterable[Mapping[str, Any]]
+) -> tuple[Desired, Rendering]:
     chosen, selection = selected(files, target.environment, stack)
     raise_errors(selection.problems)
-    connectors, lists = any_needs(
-        [file.payload for file in chosen]
-        + [{"actions": list(override.add_actions)} for override in target.environment.overrides]
-    )
+    payloads = [file.payload for file in chosen]
+    rendering = rendering_for(target, [*payloads, *held], tree.locate)
+    desired = rendered(chosen, target.environment, rendering.space, tree.locate, rewrite_sources)
+    problems = (*selection.problems, *desired.problems, *tree.problems)
+    return replace(desired, gone=selection.gone, problems=problems), rendering
+
+
+def rendering_for(target: ReadTarget, payloads: Iterable[Mapping[str, Any]], locate: Locate) -> Rendering:
+    """Return how rules become those of this target; Kibana is asked for what these payloads refer to."""
+    added = [{"actions": list(override.add_actions)} for override in target.environment.overrides]
+    connectors, lists = any_needs([*payloads, *added])
     space = Space(
         connectors=target.kibana.connectors() if connectors else None,
         lists=target.kibana.exception_lists() if lists else None,
         names=target.environment.connectors,
     )
-    desired = rendered(chosen, target.environment, space, tree.locate, rewrite_sources)
-    problems = (*selection.problems, *desired.problems, *tree.problems)
-    return replace(desired, gone=selection.gone, problems=problems)
+    return Rendering(target.environment, space, locate, rewrite_sources)
 
 
-def _refuse_unsound(tree: RuleTree, desired: Desired, plan: Plan) -> None:
+def _refuse_unsound(tree: RuleTree, desired: Desired, plan: Plan, pinned: Collection[str]) -> None:
     """
     Check the fields and queries of the rules that the plan would write, also as the target's overrides change them.
 
-    An unchanged rule costs no model and no parse. Raises ProblemsError.
+    An unchanged rule costs no model and no parse; what is pinned has run here before. Raises ProblemsError.
     """
-    wanted = [desired.rules[change.rule_id] for change in plan.changes if change.rule_id in desired.rules]
+    changed = [change.rule_id for change in plan.changes if change.rule_id not in pinned]
+    wanted = [desired.rules[rule_id] for rule_id in changed if rule_id in desired.rules]
     if wanted:
         from deployer.commands.checking import overridden_problems, rule_problems
 

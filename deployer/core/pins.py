@@ -67,10 +67,15 @@ def substituted(files: Iterable[RuleFile], pins: Mapping[str, Pin], *, only_pinn
 
 
 def pinned(desired: Desired, pins: Mapping[str, Pin], rendering: Rendering) -> Desired:
-    """Return what git wants of a target with the pins put in, wherever selection and overlays stand."""
+    """
+    Return what git wants of a target with the pins put in, wherever selection and overlays stand. What is wrong with a
+    file that a pin replaces stands in nobody's way.
+    """
     if not pins:
         return desired
-    rules, gone, problems = dict(desired.rules), dict(desired.gone), list(desired.problems)
+    replaced = {desired.rules[rule_id].file.path for rule_id in pins if rule_id in desired.rules}
+    problems = [problem for problem in desired.problems if problem.path not in replaced]
+    rules, gone = dict(desired.rules), dict(desired.gone)
     for rule_id, pin in pins.items():
         known = rules.pop(rule_id, None)
         gone.pop(rule_id, None)

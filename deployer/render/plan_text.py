@@ -17,6 +17,7 @@ from deployer.core.plan import Edit, Plan
 from deployer.core.review import GROUP_FROM, Group, age_of, review
 from deployer.errors import Severity
 from deployer.render.field_text import field_lines, short_value
+from deployer.render.held_text import ended_lines, held_lines, held_next
 from deployer.render.style import Style, cut, line, plural
 
 _SYMBOL: Final = {
@@ -40,9 +41,11 @@ def plan_text(plan: Plan, style: Style, *, verbose: bool = False, applying: bool
     """
     parts = [_head(plan, style), _summary(plan, style)]
     reviewed = review(plan)
-    first = [*_groups(plan, reviewed.first, style, verbose=verbose), *_overdue(plan, reviewed.overdue)]
+    groups = _groups(plan, reviewed.first, style, verbose=verbose)
+    first = [*ended_lines(plan.notes.held, style), *groups, *_overdue(plan, reviewed.overdue)]
     parts.append(_section("LOOK AT THESE FIRST", first, style))
     parts.append(_section("THE REST", _groups(plan, reviewed.rest, style, verbose=verbose), style))
+    parts.append(_section("HELD", held_lines(plan.notes.held, style), style))
     parts.append(_section("BLOCKED", _blocked(plan, style), style))
     parts.append(_section("CHANGED IN KIBANA, LEFT ALONE", _edits(plan, reviewed.recent), style))
     parts.append(_section("CHANGED IN KIBANA, PUT BACK", _edits(plan, _of_kind(plan, "back")), style))
@@ -263,7 +266,8 @@ def _tally(verdict: Verdict) -> str:
 def _foot(plan: Plan, style: Style) -> str:
     requests = f", {plural(plan.notes.requests, 'request')}" if plan.notes.requests else ""
     if plan.empty and not plan.notes.blocked:
-        return f"Nothing to do{requests}, {plan.notes.seconds:.1f} s. Nothing was changed.\n"
+        nothing = f"Nothing to do{requests}, {plan.notes.seconds:.1f} s. Nothing was changed.\n"
+        return nothing + held_next(plan.notes.held, plan.target.name)
     lines = [f"Nothing was changed. Plan {plan.short}{requests}, {plan.notes.seconds:.1f} s."]
     if plan.changes:
         lines.append(style.bold(f"Next: {next_command(plan)}"))
