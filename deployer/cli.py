@@ -131,16 +131,32 @@ def init(
     raise typer.Exit(command.init(_console(ctx, json_), folder, name))
 
 
-@app.command(epilog="Examples: deployer validate; deployer validate rules/aws/x.toml")
+@app.command(
+    epilog="Examples: deployer validate; deployer validate rules/aws/x.toml; "
+    "deployer validate --format github --format sarif=validate.sarif"
+)
 def validate(
     ctx: typer.Context,
-    paths: Annotated[list[Path] | None, typer.Argument(help="Rule files; default: every file of the project.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files to check alone; default: every file of the project.")
+    ] = None,
+    changed_since: Annotated[
+        str | None, typer.Option(metavar="REF", help="Only the files changed since HEAD left this git revision.")
+    ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", metavar="KIND[=FILE]", help="text, json, junit, sarif, github or gitlab; with =FILE repeats."
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Find every problem in every file, with line and column."""
+    """Find every problem in every file, with line and column. Exits 1 if anything is an error."""
     from deployer.commands import validate as command
+    from deployer.commands.reporting import parse_outputs
 
-    raise typer.Exit(command.validate(_workspace(ctx, json_), paths or []))
+    outputs = parse_outputs(formats or [], as_json=json_)
+    raise typer.Exit(command.validate(_workspace(ctx, json_), paths or [], outputs, changed_since))
 
 
 @app.command(epilog="Examples: deployer plan -e prod; deployer plan -e prod -o plan.json --detailed-exitcode")
@@ -218,21 +234,22 @@ def recover(
         typer.Option("--rule", metavar="ID", help="Narrow --accept-live or --force-undo; repeats."),
     ] = None,
     yes: Yes = False,
+    reason: Reason = "",
     json_: Json = False,
 ) -> None:
     """Finish or undo an interrupted apply."""
     from deployer.commands import recover as command
 
-    options = command.Options(tuple(env), resume, accept_live, force_undo, tuple(rule or ()), yes)
+    options = command.Options(tuple(env), resume, accept_live, force_undo, tuple(rule or ()), yes, reason)
     raise typer.Exit(command.recover(_workspace(ctx, json_), options))
 
 
 @app.command()
-def unlock(ctx: typer.Context, env: Envs, yes: Yes = False, json_: Json = False) -> None:
+def unlock(ctx: typer.Context, env: Envs, yes: Yes = False, reason: Reason = "", json_: Json = False) -> None:
     """Free a lock that a dead run left behind, by recovering it."""
     from deployer.commands import recover as command
 
-    options = command.Options(tuple(env), yes=yes)
+    options = command.Options(tuple(env), yes=yes, reason=reason, verb="unlock")
     raise typer.Exit(command.recover(_workspace(ctx, json_), options))
 
 
@@ -253,6 +270,32 @@ def render(
     from deployer.commands import render as command
 
     raise typer.Exit(command.render(_workspace(ctx, json_), tuple(env), rule, ndjson=ndjson, resolve=resolve))
+
+
+@app.command(epilog="Examples: deployer promote --from dev --to prod; deployer promote --to prod --only id:… --dry-run")
+def promote(
+    ctx: typer.Context,
+    to: Annotated[str, typer.Option("--to", metavar="ENV", help="The environment whose lock file is written.")],
+    source: Annotated[
+        str,
+        typer.Option("--from", metavar="ENV", help="Where rules proved themselves; default: what [promotion] says."),
+    ] = "",
+    only: Only = None,
+    waive: Annotated[
+        list[str] | None,
+        typer.Option("--waive", metavar="GATE", help="Waive soak or healthy, with --only and --reason."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge the gates, write nothing.")] = False,
+    reason: Reason = "",
+    json_: Json = False,
+) -> None:
+    """Pin in the lock file what proved itself in another environment. Writes nothing to Kibana."""
+    from deployer.commands import promote as command
+    from deployer.commands.wishing import gates, wishes
+
+    asked = wishes(only, None, None, adopt=False)
+    options = command.Options(source, to, asked.only, gates(waive or ()), reason, dry_run)
+    raise typer.Exit(command.promote(_workspace(ctx, json_), options))
 
 
 @app.command(epilog="Examples: deployer drift -e prod; deployer drift -e 'eu-*' --detailed-exitcode --json")

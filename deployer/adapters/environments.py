@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deployer.core.environment import Environment, Settings
-from deployer.core.lock_file import SUFFIX, LockFile, lock_path
+from deployer.core.lock_file import SUFFIX, LockFile, lock_path, lock_text
 from deployer.core.settings import PROJECT_FILE, Given, Keys, Locate, SettingsFile, read_settings
 from deployer.core.settings.lock import read_lock
 from deployer.core.toml import TomlError, locator, read
@@ -71,6 +71,17 @@ def load_lock(root: Path, environment: str) -> tuple[LockFile | None, tuple[Prob
     return read_lock(file, environment) if file is not None else (None, tuple(problems))
 
 
+def save_lock(root: Path, lock: LockFile) -> None:
+    """Write a lock file in one step: a run that is killed leaves the old one. Raises DeployerError."""
+    path = root / lock.path
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        beside.write_text(lock_text(lock), encoding="utf-8", newline="\n")
+        beside.replace(path)
+    except OSError as exc:
+        raise DeployerError(f"cannot write {lock.path}: {exc.strerror}", hint="nothing was changed") from exc
+
+
 def locate_in_lock(root: Path, lock: LockFile, rule_id: str) -> tuple[int, int]:
     """Return line and column of the fingerprint of a rule in its lock file, (0, 0) where it is not there any more."""
     problems: list[Problem] = []
@@ -78,6 +89,19 @@ def locate_in_lock(root: Path, lock: LockFile, rule_id: str) -> tuple[int, int]:
     blocks = file.data.get("rule", []) if file is not None else []
     number = next((index for index, block in enumerate(blocks) if block.get("id") == rule_id), None)
     return file.locate(("rule", number, "fingerprint")) if file is not None and number is not None else (0, 0)
+
+
+def read_settings_files(root: Path, paths: Iterable[str]) -> tuple[list[SettingsFile], list[Problem]]:
+    """Return the parsed files among `paths` (relative to the project), and a Problem for each that cannot be read."""
+    problems: list[Problem] = []
+    files = [_read(root, path, problems) for path in paths]
+    return [file for file in files if file is not None], problems
+
+
+def toml_files(root: Path, folders: Iterable[str]) -> list[str]:
+    """Return every `*.toml` below the folders, relative to the project, sorted; a folder that is missing has none."""
+    found = {path for folder in folders for path in (root / folder).rglob("*.toml") if path.is_file()}
+    return sorted(path.relative_to(root).as_posix() for path in found if not path.name.startswith("."))
 
 
 def _environment_files(root: Path) -> list[Path]:

@@ -87,6 +87,13 @@ def ledger_of(workspace: Workspace, environment: Environment) -> Ledger:
     return _ledger(workspace, _surrounded(workspace, environment), write=False)
 
 
+def ledger_to_write(workspace: Workspace, environment: Environment) -> Ledger:
+    """Return what the store knows of a target, to write events and nothing in Kibana. Raises what `to_write` raises."""
+    if workspace.surroundings.readonly:
+        raise DeployerError("DEPLOYER_READONLY is set: nothing may be written", hint="unset it")
+    return _ledger(workspace, _surrounded(workspace, environment), write=True)
+
+
 def _ledger(workspace: Workspace, environment: Environment, *, write: bool) -> Ledger:
     check_connection(environment.connection, workspace.surroundings)
     return Ledger(_store(workspace, environment, write=write), identity(environment), marker_name(workspace))

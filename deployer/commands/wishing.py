@@ -7,6 +7,7 @@ from typing import Literal
 
 from deployer.core.draft import Wishes
 from deployer.core.guards import COUNTED
+from deployer.core.promotion import WAIVABLE
 from deployer.core.selector import Selector, SelectorError, parse_selector
 from deployer.core.settings import parse_duration
 from deployer.core.suggestion import did_you_mean
@@ -23,6 +24,15 @@ def wishes(only: Sequence[str] | None, allow: Sequence[str] | None, take: str | 
             raise UsageError("--take decides for named rules only", hint="add --only id:… (repeat it for several)")
         taken = "git" if take == "git" else "live"
     return Wishes(allow=_allowed(allow or ()), adopt=adopt, take=taken, only=_selectors(only or ()))
+
+
+def gates(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the gates that `--waive` names. Raises UsageError for one that cannot be waived."""
+    named = [part.strip() for text in texts for part in text.split(",") if part.strip()]
+    for gate in named:
+        if gate not in WAIVABLE:
+            raise UsageError(f'--waive "{gate}" is no gate that can be waived', hint=f"one of {', '.join(WAIVABLE)}")
+    return tuple(dict.fromkeys(named))
 
 
 def duration(text: str, option: str) -> float:

@@ -17,6 +17,8 @@ from deployer.core.lock_file import Locked, LockFile, Proven
 
 Verdict = Literal["pin", "same", "wait", "remove", "leave"]
 SUCCEEDED: Final = "succeeded"
+WAIVABLE: Final = ("soak", "healthy")
+"""Gates that a person may waive; a rule that is held, or that the source does not run, has no emergency exit."""
 
 
 @dataclass(frozen=True, slots=True)
