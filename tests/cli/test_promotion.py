@@ -223,9 +223,6 @@ def test_content_is_found_in_the_store_and_in_git_and_else_is_an_error(works: Wo
     (works.project.root / ".deployer").rename(works.project.root.parent / "lost")
     from_git = works.ok("plan", "-e", "prod", "--json")
     text = works.lock()
-    works.project.write(
-        "environments/prod.lock.toml", text.replace('commit = "', 'commit = "0000000').replace('0000000"', '"')
-    )
     cut = "\n".join(line for line in text.splitlines() if not line.startswith("commit"))
     works.project.write("environments/prod.lock.toml", cut + "\n")
     lost = works.run("plan", "-e", "prod")
