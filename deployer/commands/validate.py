@@ -5,28 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from deployer.adapters.rules import RuleTree, read_some
-from deployer.commands.checking import rule_problems
+from deployer import __version__
+from deployer.adapters.git import Git
+from deployer.commands.collecting import Collected, collect, collect_files
+from deployer.commands.reporting import Output, prefix_of, write_report
 from deployer.commands.workspace import Workspace
-from deployer.errors import DeployerError, ExitCode, Problem, Severity
-from deployer.render.json_text import problem_json
-from deployer.render.style import clean, plural
+from deployer.errors import DeployerError, ExitCode, UsageError
+from deployer.render.problems.report import Report
 
 
-def validate(workspace: Workspace, paths: Sequence[Path]) -> int:
-    """Check the named rule files, or the whole project. Returns 0, or 1 if anything is an error."""
-    tree = read_some(workspace.root, _relative(workspace, paths)) if paths else workspace.tree
-    problems = list(tree.problems) + list(rule_problems(tree, tree.files))
-    if not paths:
-        problems += workspace.settings.problems
-    problems = sorted(set(problems))
-    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
-    for problem in problems:
-        workspace.console.say(_line(workspace, problem))
-    workspace.console.say(_summary(tree, errors, problems))
-    body = {"files": len(tree.files), "errors": len(errors), "problems": [problem_json(p) for p in problems]}
-    workspace.console.document("validate", body)
-    return int(ExitCode.ERROR) if errors else int(ExitCode.DONE)
+def validate(
+    workspace: Workspace, paths: Sequence[Path], outputs: Sequence[Output], changed_since: str | None = None
+) -> int:
+    """
+    Check the named files, the files changed since a git revision, or the whole project. Returns 0, or 1 for an error.
+
+    Changed files are those that HEAD, the index or the work tree changed since HEAD left the revision, new ones too.
+    """
+    collected = _collected(workspace, paths, changed_since)
+    report = Report(
+        problems=collected.problems,
+        files=tuple(file.path for file in collected.files),
+        notes=collected.notes,
+        prefix=prefix_of(workspace.root),
+        version=__version__,
+    )
+    write_report(workspace, report, outputs)
+    return int(ExitCode.ERROR) if report.errors else int(ExitCode.DONE)
+
+
+def _collected(workspace: Workspace, paths: Sequence[Path], changed_since: str | None) -> Collected:
+    if changed_since is None:
+        return collect_files(workspace, _relative(workspace, paths)) if paths else collect(workspace)
+    if paths:
+        raise UsageError("--changed-since finds the files itself", hint="leave the file names out")
+    git = Git(workspace.root, workspace.surroundings.environ)
+    if not git.is_repository():
+        raise DeployerError("--changed-since needs a git repository", hint="leave it out to check every file")
+    return collect(workspace, frozenset(git.changed_since(changed_since)))
 
 
 def _relative(workspace: Workspace, paths: Sequence[Path]) -> list[str]:
@@ -39,17 +55,3 @@ def _relative(workspace: Workspace, paths: Sequence[Path]) -> list[str]:
             raise DeployerError(f"{path} is not in the project {workspace.root}")
         found.append(absolute.relative_to(workspace.root).as_posix())
     return found
-
-
-def _line(workspace: Workspace, problem: Problem) -> str:
-    style = workspace.console.style
-    word = style.red("error  ") if problem.severity is Severity.ERROR else style.yellow("warning")
-    return f"{word} {clean(str(problem))}"
-
-
-def _summary(tree: RuleTree, errors: Sequence[Problem], problems: Sequence[Problem]) -> str:
-    files = plural(len(tree.files), "rule")
-    if not problems:
-        return f"{files}, no problem."
-    warnings = len(problems) - len(errors)
-    return f"{files}, {plural(len(errors), 'error')}, {plural(warnings, 'warning')}."

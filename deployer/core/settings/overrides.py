@@ -38,7 +38,7 @@ def _override(fields: Collection[str]) -> Reader[Override]:
             set=table.read("set", _settings(fields), {}),
             add_tags=table.read("add_tags", list_of(_tag), ()),
             remove_tags=table.read("remove_tags", list_of(_tag), ()),
-            add_actions=table.read("add_actions", list_of(_action), ()),
+            add_actions=table.read("add_actions", list_of(action), ()),
             rewrite_index=table.read("rewrite_index", _patterns, {}),
             origin=f"{node.file.path}:{line}",
         )
@@ -131,7 +131,7 @@ def _tag(node: Node) -> str:
     return tag
 
 
-def _action(node: Node) -> dict[str, Any]:
+def action(node: Node) -> dict[str, Any]:
     """Read one action: an object of Kibana's API, with `connector`, a name of [connectors], in place of its `id`."""
     table = Table(node)
     table.read("connector", text, "")
