@@ -33,6 +33,7 @@ class Request:
     reason: str
     manner: Manner
     fail_fast: bool = False
+    verb: str = "Apply"
 
 
 def apply_many(carrier: Carrier, environments: Sequence[Environment], request: Request) -> int:
@@ -45,23 +46,29 @@ def apply_many(carrier: Carrier, environments: Sequence[Environment], request: R
     # recovering writes; while only planning, Ctrl-C shall end the command at once
     with carrier.guarded() if request.manner.recover_first else nullcontext():
         made = list(several.reach(environments, lambda environment: _plan_of(carrier, environment, request)))
+    results = carry_many(carrier, made, request)
+    rows = [row_of(done) for done in results]
+    if rows:
+        several.summarise(workspace, rows)
+    workspace.console.document("apply", {"targets": [document_of(done) for done in results]})
+    return int(exit_code([row.code for row in rows], writing=True))
+
+
+def carry_many(carrier: Carrier, made: Sequence[Reached[Plan]], request: Request) -> list[Reached[dict[str, Any]]]:
+    """Show the plans, ask once, carry out one after the other; return what became of each, nothing after a "no"."""
+    workspace = carrier.workspace
     results = [_shown(workspace, reached) for reached in made]
     if any(reached.error for reached in results) and request.fail_fast:
         results = [_held_back(reached, _ANOTHER_FAILED) for reached in results]
     elif not _agreed_to_all(workspace, results, request):
         workspace.console.say("Nothing was changed.")
-        workspace.console.document("apply", {"targets": []})
-        return int(ExitCode.DONE)
-    rows: list[Row] = []
-    documents: list[dict[str, Any]] = []
+        return []
+    ended: list[Reached[dict[str, Any]]] = []
     with carrier.guarded():
         for reached in results:
-            done = _applied_next(carrier, _held_back(reached, _why_stop(carrier, request, rows)), request)
-            rows.append(_row(done))
-            documents.append(_document(done))
-    several.summarise(workspace, rows)
-    workspace.console.document("apply", {"targets": documents})
-    return int(exit_code([row.code for row in rows], writing=True))
+            stop = _why_stop(carrier, request, [row_of(done) for done in ended])
+            ended.append(_applied_next(carrier, _held_back(reached, stop), request))
+    return ended
 
 
 def _plan_of(carrier: Carrier, environment: Environment, request: Request) -> Plan:
@@ -103,7 +110,7 @@ def _agreed_to_all(workspace: Workspace, results: Sequence[Reached[Plan]], reque
     changes = sum(len(plan.changes) for plan in plans)
     if not changes or request.manner.agreed:
         return True
-    return workspace.console.ask(f"Apply {plural(changes, 'change')} to {plural(len(plans), 'target')}?")
+    return workspace.console.ask(f"{request.verb} {plural(changes, 'change')} to {plural(len(plans), 'target')}?")
 
 
 def _applied_next(carrier: Carrier, reached: Reached[Plan], request: Request) -> Reached[dict[str, Any]]:
@@ -125,7 +132,8 @@ def _failed(rows: Sequence[Row]) -> bool:
     return any(row.code not in (ExitCode.DONE, ExitCode.CHANGES) for row in rows)
 
 
-def _row(done: Reached[dict[str, Any]]) -> Row:
+def row_of(done: Reached[dict[str, Any]]) -> Row:
+    """Return the row of a target that was carried out, or failed."""
     if done.value is None:
         return several.failed_row(done.name, done.error or DeployerError("not done"))
     number, counted = done.value["deployment"], done.value["counts"]
@@ -133,7 +141,8 @@ def _row(done: Reached[dict[str, Any]]) -> Row:
     return Row(done.name, f"applied #{number}" if number and words else "nothing to do", words, ExitCode.DONE)
 
 
-def _document(done: Reached[dict[str, Any]]) -> dict[str, Any]:
+def document_of(done: Reached[dict[str, Any]]) -> dict[str, Any]:
+    """Return a target that was carried out, or failed, for programs."""
     if done.error is not None:
         return several.failed_json(done.name, done.error)
     return done.value or {}

@@ -8,7 +8,7 @@ keeps its `as_of`, so that no way back leads to the content that was bad.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -40,6 +40,11 @@ class Way:
         return entry.name if entry else self.rule_id
 
     @property
+    def differs(self) -> bool:
+        """Whether git asks for something else there; a rule that is retired is as gone as one that is not there."""
+        return _content(self.now) != _content(self.back)
+
+    @property
     def changed_in(self) -> int:
         """The deployment that made the rule what it is now."""
         return (self.now.as_of or self.now.since) if self.now else 0
@@ -49,13 +54,12 @@ class Way:
 class Goal:
     """
     What a rollback of one target goes back to: `ways` of the rules that differ, `record` where all of it goes back.
-    `already` says by which rollback a rule, or ("") the target, is back already.
+    `already` has the rules that a rollback keeps back already.
     """
 
     ways: tuple[Way, ...] = ()
     record: Record | None = None
     already: Mapping[str, Hold] = field(default_factory=dict)
-    done_in: int = 0
 
 
 def chosen(texts: Iterable[str], known: Mapping[str, str]) -> tuple[str, ...]:
@@ -110,7 +114,8 @@ def rule_goal(
 def _earlier(
     rule_id: str, entry: RuleRecord | None, read: Read, steps: int, gone: Mapping[str, int]
 ) -> RuleRecord | None:
-    for _ in range(steps):
+    left = steps
+    while left:
         made = read((entry.as_of or entry.since) if entry else gone[rule_id])
         if made.previous is None:
             name = entry.name if entry else rule_id
@@ -121,17 +126,23 @@ def _earlier(
         earlier = read(made.previous).rules.get(rule_id)
         if earlier is None:
             return None
+        left -= not (_gone(entry) and _gone(earlier))  # retired first and deleted later is one change of git
         entry = earlier
     return entry
 
 
-def record_goal(head: Record, holds: Mapping[str, Hold], goal: Record) -> Goal:
+def _gone(entry: RuleRecord | None) -> bool:
+    return entry is None or entry.retired is not None
+
+
+def record_goal(head: Record, holds: Mapping[str, Hold], goal: Record, missing: Collection[str]) -> Goal:
     """
-    Return the ways back of everything that differs from an earlier deployment. What a rollback keeps out stays out.
+    Return the ways back of everything that differs from an earlier deployment, and of what `missing` names: rules that
+    were deleted in Kibana. What a rollback keeps out stays out.
     """
     ids = sorted(head.rules.keys() | goal.rules.keys())
     ways = [Way(rule_id, head.rules.get(rule_id), goal.rules.get(rule_id)) for rule_id in ids]
-    differing = [way for way in ways if _content(way.now) != _content(way.back)]
+    differing = [way for way in ways if way.differs or (way.rule_id in missing and not _gone(way.back))]
     already = {way.rule_id: holds[way.rule_id] for way in differing if _kept_out(way, holds.get(way.rule_id))}
     return Goal(tuple(way for way in differing if way.rule_id not in already), goal, already)
 
@@ -165,7 +176,6 @@ def _forward(at: Record, read: Read) -> tuple[Record, bool]:
 
 
 def _content(entry: RuleRecord | None) -> tuple[str, str]:
-    """Return what two entries are compared by; a rule that is retired is as gone as one that is not there."""
     return ("", "") if entry is None or entry.retired else (entry.fingerprint, entry.authored)
 
 
@@ -199,6 +209,8 @@ def way_back(
 
 def _hold(way: Way, pin: Pin, documents: Mapping[str, Mapping[str, Any]], rendering: Rendering) -> Hold | None:
     now, connectors = way.now, rendering.space.connectors or ()
+    if not way.differs:
+        return None
     hold = Hold(way.rule_id, way.name, pin.kind, off=pin.off)
     if now is None or now.retired is not None:
         return None if pin.kind == "absent" else replace(hold, against="absent")

@@ -62,7 +62,8 @@ def carried_out(tx: Transaction, head: Record | None) -> Applied:
         pending = deletes(tx)
         _go_on(tx)
         pending = tuple(sorted({*pending, *still_there(tx, _deleted(tx, pending))}))
-        record = committed(tx, head, entries_of(tx, bodies, pending))
+        new = entries_of(tx, bodies, pending)
+        record = committed(tx, head, new)
     except LostLockError as error:
         raise error if tx.sends else _nothing_was_sent(error) from error
     except InterruptedRunError:
@@ -71,7 +72,7 @@ def carried_out(tx: Transaction, head: Record | None) -> Applied:
         if tx.undoing:
             raise
         raise ending.undone(tx, (str(error),)) from error
-    return _finished(tx, record, pending)
+    return _finished(tx, record, pending, sorted(rule_id for rule_id, entry in new.rules.items() if entry is None))
 
 
 def finish(tx: Transaction, head: Head) -> None:
@@ -93,7 +94,7 @@ def lock_kept_if_broken(tx: Transaction) -> Iterator[None]:
     """
     try:
         yield
-    except BaseException:
+    except BaseException:  # also a KeyboardInterrupt and a bug: whatever ends the run, the lock must say how it stands
         if tx.lease.held and not (tx.sends or tx.resumed):
             ending.close(tx)
         elif tx.lease.held:
@@ -183,10 +184,10 @@ def _nothing_was_sent(error: LostLockError) -> RefusedError:
     return RefusedError(f"{error}; nothing was sent", Refusal.LOCKED, hint="plan again")
 
 
-def _finished(tx: Transaction, record: Record, pending: tuple[str, ...]) -> Applied:
+def _finished(tx: Transaction, record: Record, pending: tuple[str, ...], gone: list[str]) -> Applied:
     """After the pivot: event, lock, journal. Nothing here undoes the commit; the next apply mends what is missing."""
     written = sum(outcome.status is Status.APPLIED for outcome in tx.outcomes)
-    event = ending.append_commit(tx, record, pending=list(pending))
+    event = ending.append_commit(tx, record, pending=list(pending), gone=gone)
     ending.close(tx)
     applied = Applied(record, tuple(tx.outcomes), written, pending, event)
     if applied.to_look_at:
