@@ -141,7 +141,7 @@ class GitProgram:
             except subprocess.TimeoutExpired as exc:
                 _kill(process)
                 raise self.error(f"git {verb} did not finish within {TIMEOUT:.0f} s and was stopped") from exc
-            except BaseException:
+            except BaseException:  # also a KeyboardInterrupt: git, in a session of its own, would go on without us
                 _kill(process)
                 raise
         return out, err, process.returncode

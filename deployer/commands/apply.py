@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from deployer.commands.target import identity, to_write
 from deployer.commands.workspace import Workspace
 from deployer.core.draft import Wishes
 from deployer.core.environment import Environment
+from deployer.core.guards import Run, judged_again
 from deployer.core.plan import Plan
 from deployer.core.plan_file import loads
 from deployer.errors import DeployerError, ExitCode, Refusal, RefusedError, UsageError
@@ -93,7 +94,25 @@ def _from_file(carrier: Carrier, plan: Plan, options: Options) -> dict[str, Any]
     with to_write(workspace, environment) as target:
         with carrier.guarded():
             recover_first(carrier, target, _manner(workspace, options))
-        return deploy(carrier, target, plan, _manner(workspace, options))
+        return deploy(carrier, target, _judged_here(workspace, environment, plan, options), _manner(workspace, options))
+
+
+def _judged_here(workspace: Workspace, environment: Environment, plan: Plan, options: Options) -> Plan:
+    """
+    Return the plan of a file with the verdicts of `[deploy]` as they are here and now: a freeze may have begun since,
+    and a plan that CI made may not be carried out on a laptop. The branch is the one that the plan was made from.
+    """
+    run = Run(
+        branch=plan.provenance.branch,
+        clean=plan.provenance.clean,
+        in_ci=workspace.surroundings.is_ci,
+        today=workspace.clock.now().date(),
+        reason=options.reason or plan.reason,
+        exempt=plan.event != "deploy",
+        words=frozenset({plan.event, *(("allow",) if plan.allow else ())}),
+    )
+    verdicts = judged_again(plan.notes.verdicts, environment.deploy, run)
+    return replace(plan, notes=replace(plan.notes, verdicts=verdicts))
 
 
 def _planned(carrier: Carrier, environment: Environment, options: Options) -> dict[str, Any]:
@@ -119,4 +138,4 @@ def _planned(carrier: Carrier, environment: Environment, options: Options) -> di
 def _manner(workspace: Workspace, options: Options) -> Manner:
     """A plan file that CI applies was agreed to where it was made; at a terminal the person is asked."""
     agreed = options.yes or (options.plan_file is not None and not workspace.surroundings.stdin_tty)
-    return Manner(agreed, options.wait, options.recover_first)
+    return Manner(agreed, options.wait, options.recover_first, options.reason)

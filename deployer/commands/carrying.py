@@ -10,6 +10,7 @@ from functools import cached_property
 from deployer.adapters import process
 from deployer.adapters.kibana import KibanaWriter
 from deployer.adapters.surroundings import SystemClock
+from deployer.commands.leftovers import may_live
 from deployer.commands.planning import provenance_of
 from deployer.commands.target import WriteTarget
 from deployer.commands.workspace import Workspace
@@ -51,8 +52,10 @@ class Carrier:
         finally:
             self._guarded = False
 
-    def run(self, target: WriteTarget, *, read: tuple[Body, ...] | None = None, wait: float = 0.0) -> Run:
-        """Return the run for one target."""
+    def run(
+        self, target: WriteTarget, *, read: tuple[Body, ...] | None = None, wait: float = 0.0, reason: str = ""
+    ) -> Run:
+        """Return the run for one target; `reason` is what was said of it, "" leaves that to the plan."""
         workspace, connection = self.workspace, target.environment.connection
         self._writers.append(target.kibana)
         stack = target.kibana.status().version
@@ -72,22 +75,20 @@ class Carrier:
                     connection.connect_timeout + connection.read_timeout, (workspace.surroundings.lease or 120.0) / 2
                 ),
                 wait=wait,
-                alive=self._alive,
+                alive=may_live(workspace),
             ),
             provenance=provenance_of(workspace, stack=stack, kibana_user=target.kibana.user()),
             interrupted=self.interruption.is_set,
             progress=workspace.console.step,
             skip_conflicts=target.environment.ownership.conflict == "skip",
             already_read=read,
+            reason=reason,
         )
 
     def holder(self) -> Holder:
         """Return who holds a lock that this run takes."""
         surroundings = self.workspace.surroundings
         return Holder(surroundings.actor, surroundings.host, process.pid(), process.boot_id(), surroundings.ci_run_url)
-
-    def _alive(self, holder: Holder) -> bool:
-        return not process.is_gone(holder.host, holder.boot, holder.pid, here=self.workspace.surroundings.host)
 
     def _wake(self) -> None:
         """End every sleep: a run that is to stop waits for nothing."""

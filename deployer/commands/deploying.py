@@ -26,17 +26,21 @@ from deployer.render.style import plural
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How to carry out: `agreed` without asking, `wait` so many seconds for a lock, `recover_first` what is left."""
+    """
+    How to carry out: `agreed` without asking, `wait` so many seconds for a lock, `recover_first` what is left, and the
+    `reason` that was given for it.
+    """
 
     agreed: bool = False
     wait: float = 0.0
     recover_first: bool = False
+    reason: str = ""
 
 
 def recover_first(carrier: Carrier, target: WriteTarget, manner: Manner) -> None:
     """Undo what an interrupted apply left, if that was asked for."""
     if manner.recover_first and target.ledger.lock()[0].state != "free":
-        found = recover(carrier.run(target, wait=manner.wait), "undo")
+        found = recover(carrier.run(target, wait=manner.wait, reason=manner.reason), "undo")
         carrier.workspace.console.note(f"{target.environment.target}: recovered first ({found.how})")
 
 
@@ -56,7 +60,7 @@ def deploy(
     started = workspace.clock.monotonic()
     try:
         with carrier.guarded():
-            applied = carry_out(plan, carrier.run(target, read=read, wait=manner.wait))
+            applied = carry_out(plan, carrier.run(target, read=read, wait=manner.wait, reason=manner.reason))
     except (ApplyUndoneError, ApplyIncompleteError) as error:
         report_failure(workspace, target, error, plan.labels)
         raise

@@ -17,6 +17,7 @@ from deployer import __version__
 from deployer.adapters.rules import RuleTree
 from deployer.commands.contents import lock_of, pinned_files
 from deployer.commands.holding import held_back, held_contents, wanted_ids
+from deployer.commands.leftovers import leftover_lines
 from deployer.commands.target import ReadTarget
 from deployer.commands.workspace import Workspace, raise_errors
 from deployer.core.desired import Desired, Rendering, rendered, selected
@@ -53,7 +54,8 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
         recorded = pool.submit(target.ledger.head)
         reading = pool.submit(_read, target, _Ids(loading, lock.rules if lock else ()))
         tree = _sound(loading)
-        record = recorded.result().record
+        head = recorded.result()
+        record = head.record
         status, live = reading.result()
     files = tree.files if lock is None else pinned_files(workspace, target.ledger, lock, tree.files)
     contents = held_contents(target.ledger, record)
@@ -80,7 +82,7 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
     notes = replace(
         plan.notes,
         held=back.held,
-        lines=(*_head_lines(target, record), *plan.notes.lines),
+        lines=(*leftover_lines(target, head.lock), *_head_lines(target, record), *plan.notes.lines),
         requests=target.kibana.requests,
         seconds=workspace.clock.monotonic() - started,
     )

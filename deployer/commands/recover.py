@@ -8,8 +8,9 @@ from deployer.commands.carrying import Carrier
 from deployer.commands.failing import report_failure
 from deployer.commands.target import to_write
 from deployer.commands.workspace import Workspace
+from deployer.core.environment import Environment
 from deployer.core.outcomes import ApplyIncompleteError
-from deployer.errors import ExitCode, UsageError
+from deployer.errors import ExitCode, Refusal, RefusedError, UsageError
 from deployer.executor.recover import Mode, Recovered
 from deployer.executor.recover import recover as bring_to_rest
 from deployer.render.style import plural
@@ -25,6 +26,8 @@ class Options:
     force_undo: bool = False
     rules: tuple[str, ...] = ()
     yes: bool = False
+    reason: str = ""
+    verb: str = "recover"
 
 
 def recover(workspace: Workspace, options: Options) -> int:
@@ -33,12 +36,14 @@ def recover(workspace: Workspace, options: Options) -> int:
     carrier = Carrier(workspace)
     results = {}
     for environment in workspace.targets(options.env):
+        _refuse_without_reason(environment, options)
         if mode in ("accept_live", "force_undo") and not _agreed(workspace, options, environment.target, mode):
             workspace.console.say("Nothing was changed.")
             continue
         with to_write(workspace, environment) as target, carrier.guarded():
             try:
-                found = bring_to_rest(carrier.run(target), mode, rules=frozenset(options.rules))
+                run = carrier.run(target, reason=options.reason)
+                found = bring_to_rest(run, mode, rules=frozenset(options.rules))
             except ApplyIncompleteError as error:
                 report_failure(workspace, target, error, {})
                 raise
@@ -46,6 +51,15 @@ def recover(workspace: Workspace, options: Options) -> int:
         results[environment.target] = {"how": found.how, "touched": found.touched}
     workspace.console.document("recover", {"targets": results})
     return int(ExitCode.DONE)
+
+
+def _refuse_without_reason(environment: Environment, options: Options) -> None:
+    if options.verb in environment.deploy.reason and not options.reason:
+        raise RefusedError(
+            f'{environment.target}: {options.verb} needs --reason "…". Nothing was changed',
+            Refusal.GUARD,
+            hint=f'deployer {options.verb} -e {environment.target} --reason "…"',
+        )
 
 
 def _mode(options: Options) -> Mode:

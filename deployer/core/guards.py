@@ -31,6 +31,8 @@ COUNTED: Final = (
 )
 """The words that `--allow` takes, in the order of the plan's last lines."""
 
+_OF_THE_RUN: Final = frozenset({"branch", "ci_only", "freeze", "reason"})
+
 _FEWEST: Final = 4  # a percentage never refuses fewer than five rules
 
 
@@ -113,6 +115,11 @@ def judge_run(policy: DeployPolicy, run: Run) -> tuple[Verdict, ...]:
     if run.exempt:
         return _reasons(policy, run)
     return (*_branch(policy, run), *_ci(policy, run), *_freeze(policy, run), *_reasons(policy, run))
+
+
+def judged_again(verdicts: Sequence[Verdict], policy: DeployPolicy, run: Run) -> tuple[Verdict, ...]:
+    """Return the verdicts of a plan that was made elsewhere or earlier, with those of `[deploy]` as of this run."""
+    return (*(verdict for verdict in verdicts if verdict.guard not in _OF_THE_RUN), *judge_run(policy, run))
 
 
 def weakens(change: Change) -> bool:

@@ -64,7 +64,7 @@ def committed(tx: Transaction, head: Record | None, new: Entries, *, event: str 
         previous=head.number if head else None,
         provenance=tx.run.provenance,
         allowed=dict(tx.plan.allow),
-        reason=tx.plan.reason,
+        reason=tx.reason,
         changed=dict(new.changed),
         rules=rules,
         extra=_extra(tx, head, number, accepted=event),
@@ -83,7 +83,7 @@ def _extra(tx: Transaction, head: Record | None, number: int, *, accepted: str) 
     extra = {name: value for name, value in (head.extra if head else {}).items() if name != BACK_TO}
     if accepted:  # what a person accepted is not what the plan wanted: its holds are not made
         return extra
-    time, actor, reason = tx.server.stamp(), tx.run.provenance.actor, tx.plan.reason
+    time, actor, reason = tx.server.stamp(), tx.run.provenance.actor, tx.reason
     holds = [replace(hold, number=number, time=time, actor=actor, reason=reason) for hold in tx.plan.holds]
     extra = extra_with(extra, holds, tx.plan.released)
     return extra if tx.plan.back_to is None else {**extra, BACK_TO: tx.plan.back_to}

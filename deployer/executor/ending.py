@@ -49,7 +49,7 @@ def undone(
     lost = [outcome for outcome in tx.losses if outcome.status is Status.LOST_UPDATE and not reported]
     left = [*still_open(results), *lost]
     if not left and close(tx, "rolled_back"):
-        append_event(tx, "undone", reason, outcomes=_facts(results))
+        append_event(tx, "recover" if tx.resumed else "undone", why=reason, outcomes=_facts(results))
         message = f"apply failed: {reason}. Everything it did was undone, and read back"
         return ApplyUndoneError(message, Ending((*tx.outcomes, *results), tx.before_images()))
     return incomplete(tx, reason, results, left)
@@ -78,7 +78,7 @@ def still_open(results: Sequence[Outcome]) -> list[Outcome]:
 def incomplete(tx: Transaction, reason: str, results: Sequence[Outcome], left: Sequence[Outcome]) -> DeployerError:
     """Leave a run that could not be undone in full to a person; return the error that names what is left."""
     leave(tx, "rollback_incomplete", results=_facts(left))
-    append_event(tx, "incomplete", reason, outcomes=_facts(left))
+    append_event(tx, "incomplete", why=reason, outcomes=_facts(left))
     said = "; ".join(f'"{tx.plan.label(o.rule_id).name}" {o.detail}' for o in left[:SHOWN])
     more = f" (and {len(left) - SHOWN} more)" if len(left) > SHOWN else ""
     what = f"For {len(left)} a person must look: {said}{more}" if left else "The state store could not be told"
@@ -110,9 +110,9 @@ def leave(tx: Transaction, state: str, **facts: Any) -> None:
         return
 
 
-def append_event(tx: Transaction, kind: str, reason: str, **facts: Any) -> int:
-    """Append to the environment's log; return the event's number, 0 where the store did not take it."""
-    happening = Happening(kind, tx.server.stamp(), reason, {"tx": tx.lease.tx or tx.journal.tx, **facts})
+def append_event(tx: Transaction, kind: str, **facts: Any) -> int:
+    """Append the end of this run to the environment's log; return its number, 0 where the store did not take it."""
+    happening = Happening(kind, tx.server.stamp(), tx.reason, {"tx": tx.lease.tx or tx.journal.tx, **facts})
     return append_if_possible(tx.run.ledger, happening, tx.run.provenance, tx.plan)
 
 

@@ -194,9 +194,10 @@ class Lease:
     def _recovery(self, lock: Lock) -> RefusedError:
         name = self._ledger.target.name
         return RefusedError(
-            f"an apply to {name} by {lock.holder} was interrupted, begun {lock.since[:16].replace('T', ' ')} UTC",
+            f"an apply to {name} by {lock.holder} was interrupted, begun {lock.since[:16].replace('T', ' ')} UTC; "
+            "recover it first, or apply with --recover",
             Refusal.RECOVERY,
-            hint=f"deployer recover -e {name}   (or apply with --recover)",
+            hint=f"deployer recover -e {name}",
         )
 
     def _locked(self, lock: Lock) -> RefusedError:

@@ -7,7 +7,7 @@ writes. Nothing is judged before the horizon has passed since a request without 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, Literal
@@ -27,7 +27,7 @@ from deployer.executor.apply import carried_out, finish, lock_kept_if_broken
 from deployer.executor.commit import Entries, committed
 from deployer.executor.journal import NOT_SENT, Intent, Past, past
 from deployer.executor.lease import moment
-from deployer.executor.ledger import Ledger, Lock
+from deployer.executor.ledger import Holder, Ledger, Lock
 from deployer.executor.touched import Touched, Write
 from deployer.executor.transaction import Run, Transaction, singles
 from deployer.executor.undo import classify
@@ -67,11 +67,16 @@ class Leftover:
         return f"{began}: {self.answered} of {self.announced} writes are known to have been answered"
 
 
-def leftover(ledger: Ledger) -> Leftover | None:
-    """Return what an interrupted apply left in a target, None where nothing needs `recover`. Raises StateError."""
+def leftover(ledger: Ledger, *, alive: Callable[[Holder], bool] = lambda _: True) -> Leftover | None:
+    """
+    Return what an interrupted apply left in a target, None where nothing needs `recover`. Raises StateError.
+
+    `alive` is False for a holder that is provably gone: what it held is left behind as well.
+    """
     lock, _ = ledger.lock()
-    found = past(ledger, lock.tx) if lock.state == "needs_recovery" else None
-    if found is None:
+    interrupted = lock.state == "needs_recovery" or (lock.state == "held" and not alive(lock.holder))
+    found = past(ledger, lock.tx) if interrupted and not lock.committed else None
+    if found is None or not found.intents:
         return None
     return Leftover(str(lock.holder), lock.since, found.state, len(found.intents), len(found.answered))
 
@@ -132,7 +137,8 @@ def _resumed(tx: Transaction, head: Record | None) -> Applied:
 
 def _freed(tx: Transaction, found: Past | None) -> Recovered:
     tx.journal.begun = found is not None
-    ending.close(tx)
+    if ending.close(tx):
+        ending.append_event(tx, "unlock", why="nothing had been sent")
     return Recovered("freed")
 
 

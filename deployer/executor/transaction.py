@@ -56,7 +56,8 @@ class Run:
     Everything that carrying out a plan needs: the outside as Protocols, the settings, and who does it.
 
     `already_read` has the space as the plan read it, so that an apply that made its own plan does not read it twice.
-    `settle` is how long reads may be behind writes, in seconds.
+    `settle` is how long reads may be behind writes, in seconds. `reason` is what a person says of this run; "" leaves
+    it to the plan.
     """
 
     writer: RuleWriter
@@ -73,6 +74,7 @@ class Run:
     settle: float = 5.0
     skip_conflicts: bool = False
     already_read: tuple[Body, ...] | None = None
+    reason: str = ""
 
 
 class Transaction:
@@ -99,6 +101,11 @@ class Transaction:
     def name(self) -> str:
         """The target as users write it."""
         return self.plan.target.name
+
+    @property
+    def reason(self) -> str:
+        """Why, for record and history: what was said of this run, else of the plan."""
+        return self.run.reason or self.plan.reason
 
     @property
     def recover_line(self) -> str:

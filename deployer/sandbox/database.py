@@ -134,7 +134,7 @@ class Database:
             before = connection.total_changes
             try:
                 yield connection
-            except BaseException:
+            except BaseException:  # also a KeyboardInterrupt: no transaction may stay open on this connection
                 connection.execute("ROLLBACK")
                 raise
             finally:
