@@ -12,19 +12,18 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from deployer.core.canonical import canonical_json, digest
+from deployer.core.canonical import canonical_bytes, digest_of_bytes
 from deployer.errors import StateError
 
 
 def pack(documents: Iterable[Mapping[str, Any]]) -> tuple[str, bytes]:
     """Return the store name and the bytes of a bundle that holds these documents, sorted by digest, each once."""
-    return pack_texts({digest(document): canonical_json(document) for document in documents})
+    return pack_texts({digest_of_bytes(text): text for text in map(canonical_bytes, documents)})
 
 
-def pack_texts(texts: Mapping[str, str]) -> tuple[str, bytes]:
+def pack_texts(texts: Mapping[str, bytes]) -> tuple[str, bytes]:
     """Return the store name and the bytes of a bundle of canonical texts by digest: for who has made them already."""
-    text = "".join(f'{{"digest":"{name}","document":{texts[name]}}}\n' for name in sorted(texts))
-    data = text.encode("utf-8", "surrogatepass")
+    data = b"".join(b'{"digest":"%s","document":%s}\n' % (name.encode(), texts[name]) for name in sorted(texts))
     return f"bundles/{hashlib.sha256(data).hexdigest()}.ndjson", data
 
 

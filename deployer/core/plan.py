@@ -156,6 +156,8 @@ class Plan:
     notes: Notes = Notes()
     provenance: Provenance = field(default_factory=Provenance)
     made_at: str = ""
+    source: str = field(default="", init=False, repr=False, compare=False)
+    """The text of the plan file that it was read from, "" for a plan that was made or altered here."""
 
     @cached_property
     def digest(self) -> str:

@@ -8,11 +8,11 @@ its address, the digest against the changes, and the seal against everything els
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from deployer.core.canonical import canonical_json, digest, digest_of_text
+from deployer.core.canonical import canonical_bytes, canonical_object, digest, digest_of_bytes
 from deployer.core.change import Action, Change, Label
 from deployer.core.fields import IDENTITY
 from deployer.core.guards import Verdict
@@ -29,6 +29,7 @@ from deployer.core.plan import (
     Notes,
     Plan,
     Target,
+    change_json,
     essence,
 )
 from deployer.core.record import Provenance, Retired
@@ -39,8 +40,10 @@ _AGAIN: Final = "make it again: deployer plan -e ENV -o FILE"
 
 
 def dumps(plan: Plan) -> str:
-    """Return the text of the plan file."""
-    derivable = _derivable(plan)
+    """Return the text of the plan file; that of a plan that was read is the one that was read."""
+    if plan.source:
+        return plan.source
+    derivable = _derivable(plan.changes, plan.entries)
     body: dict[str, Any] = {
         **essence(plan),
         "digest": plan.digest,
@@ -58,8 +61,8 @@ def dumps(plan: Plan) -> str:
         "provenance": asdict(plan.provenance),
         "made_at": plan.made_at,
     }
-    text = canonical_json(body)
-    return f'{{"plan":{text},"seal":"{digest_of_text(text)}"}}\n'
+    parts = {name: canonical_bytes(value) for name, value in body.items()}
+    return _sealed(canonical_object(parts)).decode("utf-8", "surrogatepass")
 
 
 def loads(text: str, *, where: str) -> Plan:
@@ -69,13 +72,16 @@ def loads(text: str, *, where: str) -> Plan:
     Raises RefusedError (stale) when the bytes are not those that were written, DeployerError when it is no plan file or
     one of another version.
     """
-    body = _opened(text, where)
+    body, changes = _opened(text, where)
     try:
         plan = _plan(body)
+        sound = _digest(plan, changes) == body["digest"] and _complete(plan, body["documents"])
     except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise DeployerError(f"{where} is not a complete plan file: {exc}", hint=_AGAIN) from exc
-    if plan.digest != body["digest"] or _missing(plan):
+    if not sound:
         raise RefusedError(f"{where}: {_EDITED}", Refusal.STALE, hint=_AGAIN)
+    # Both are costly to work out again, and the journal keeps these very bytes; the plan is frozen for everybody else.
+    vars(plan).update(source=text, digest=body["digest"])
     return plan
 
 
@@ -84,8 +90,8 @@ def notes_json(notes: Notes) -> dict[str, Any]:
     return asdict(notes)
 
 
-def _opened(text: str, where: str) -> dict[str, Any]:
-    """Return the body of a plan file whose bytes are canonical and sealed."""
+def _opened(text: str, where: str) -> tuple[dict[str, Any], bytes]:
+    """Return the body of a plan file whose bytes are canonical and sealed, and the text of its changes."""
     try:
         outer = json.loads(text)
     except json.JSONDecodeError as exc:
@@ -96,20 +102,32 @@ def _opened(text: str, where: str) -> dict[str, Any]:
     if body.get("version") != VERSION:
         message = f"{where} is plan version {body.get('version')}, this deployer reads {VERSION}"
         raise DeployerError(message, hint="use the deployer that made it, or plan again")
-    inner = canonical_json(body)
-    if f'{{"plan":{inner},"seal":"{digest_of_text(inner)}"}}\n' != text:
+    parts = {name: canonical_bytes(value) for name, value in body.items()}
+    if _sealed(canonical_object(parts)) != text.encode("utf-8", "surrogatepass"):
         raise RefusedError(f"{where}: {_EDITED}", Refusal.STALE, hint=_AGAIN)
-    return body
+    return body, parts.get("changes", b"")
+
+
+def _sealed(inner: bytes) -> bytes:
+    return b'{"plan":%s,"seal":"%s"}\n' % (inner, digest_of_bytes(inner).encode())
+
+
+def _digest(plan: Plan, changes: bytes) -> str:
+    """Return the digest of a plan, as `Plan.digest`, from the text of its changes: most of a plan is changes."""
+    rest = {name: canonical_bytes(value) for name, value in essence(replace(plan, changes=())).items()}
+    return digest_of_bytes(canonical_object({**rest, "changes": changes}))
 
 
 def _plan(body: Mapping[str, Any]) -> Plan:
-    plan = Plan(
+    changes = tuple(_change(entry) for entry in body["changes"])
+    entries = {rule_id: _entry(entry) for rule_id, entry in body["entries"].items()}
+    return Plan(
         target=Target(**body["target"]),
         project=body["project"],
-        changes=tuple(_change(entry) for entry in body["changes"]),
+        changes=changes,
         allow=body["allow"],
-        entries={rule_id: _entry(entry) for rule_id, entry in body["entries"].items()},
-        documents=body["documents"],
+        entries=entries,
+        documents={**body["documents"], **_derivable(changes, entries, body["documents"])},
         labels={rule_id: Label(**label) for rule_id, label in body["labels"].items()},
         base=body["base"],
         event=body["event"],
@@ -121,30 +139,36 @@ def _plan(body: Mapping[str, Any]) -> Plan:
         provenance=Provenance(**body["provenance"]),
         made_at=body["made_at"],
     )
-    return replace(plan, documents={**plan.documents, **_derivable(plan)})
 
 
-def _missing(plan: Plan) -> bool:
-    """Say whether an entry names a document that is not there, or a document is not what its address says."""
+def _complete(plan: Plan, stored: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Say whether every document is there that an entry names, and each stored one is what its address says."""
     named = {name for entry in plan.entries.values() if entry for name in (entry.fingerprint, entry.authored)}
-    needed = {name for entry in plan.entries.values() if entry and not entry.retired for name in (entry.authored,)}
-    damaged = any(digest(document) != name for name, document in plan.documents.items() if name in named)
-    return damaged or not needed <= plan.documents.keys()
+    needed = {entry.authored for entry in plan.entries.values() if entry and not entry.retired}
+    sound = all(digest(document) == name for name, document in stored.items() if name in named)
+    return sound and needed <= plan.documents.keys()
 
 
-def _derivable(plan: Plan) -> dict[str, Mapping[str, Any]]:
-    """Return the documents that the creates of the plan carry themselves: the rule, with or without its `enabled`."""
+def _derivable(
+    changes: Iterable[Change], entries: Mapping[str, Entry | None], stored: Collection[str] = ()
+) -> dict[str, Mapping[str, Any]]:
+    """Return the documents, beside the stored ones, that the creates of a plan carry themselves."""
     found: dict[str, Mapping[str, Any]] = {}
-    for change in plan.changes:
-        entry = plan.entries.get(change.rule_id)
-        if entry is None or change.after is None or change.action is not Action.CREATE:
-            continue
-        whole = canonical({**change.after, IDENTITY: change.rule_id})
-        silent = {name: value for name, value in whole.items() if name != "enabled"}
-        for document in (silent, whole):
-            name = digest(document)
-            if name in (entry.authored, entry.fingerprint):
-                found[name] = document
+    for change in changes:
+        entry = entries.get(change.rule_id)
+        if entry is not None and change.after is not None and change.action is Action.CREATE:
+            wanted = {name for name in (entry.authored, entry.fingerprint) if name and name not in stored}
+            found.update(_carried({**change.after, IDENTITY: change.rule_id}, wanted))
+    return found
+
+
+def _carried(rule: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """Return the wanted documents that are this rule, without its `enabled` or with it."""
+    whole = canonical(rule)
+    found: dict[str, Mapping[str, Any]] = {}
+    for document in ({name: value for name, value in whole.items() if name != "enabled"}, whole):
+        if len(found) < len(wanted) and (name := digest(document)) in wanted:
+            found[name] = document
     return found
 
 
@@ -160,7 +184,7 @@ def _entry(data: dict[str, Any] | None) -> Entry | None:
 
 
 def _change(data: dict[str, Any]) -> Change:
-    return Change(
+    change = Change(
         data["rule_id"],
         data["type"],
         data["before"],
@@ -168,6 +192,9 @@ def _change(data: dict[str, Any]) -> Change:
         marker=data.get("marker", False),
         adopts=data.get("adopts", False),
     )
+    if change_json(change) != data:
+        raise ValueError(f"a change of {change.rule_id} says more than this version knows")
+    return change
 
 
 def _notes(data: dict[str, Any]) -> Notes:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deployer.core.canonical import canonical_json, digest_of_text
+from deployer.core.canonical import canonical_bytes, digest_of_bytes, same
 from deployer.core.documents import pack_texts
 from deployer.core.holds import extra_with
 from deployer.core.normalise import canonical
@@ -96,11 +96,11 @@ def _rules(
     kept = {rule_id: entry for rule_id, entry in new.rules.items() if entry is not None and rule_id in new.bodies}
     written = {rule_id: canonical(new.bodies[rule_id]) for rule_id in kept}
     documents = _documents(tx, kept, rules)
-    texts = {name: canonical_json(document) for name, document in documents.items()}
+    texts = {name: canonical_bytes(document) for name, document in documents.items()}
     digests: dict[str, str] = {}
     for rule_id, document in written.items():
-        text = canonical_json(document)
-        digests[rule_id] = digest_of_text(text)
+        text = canonical_bytes(document)
+        digests[rule_id] = digest_of_bytes(text)
         texts[digests[rule_id]] = text
     bundle = pack_texts(texts) if kept else None
     for rule_id in [rule_id for rule_id, entry in new.rules.items() if entry is None]:
@@ -120,7 +120,7 @@ def _rules(
             enabled=bool(body.get("enabled")) if entry.enabled is None else entry.enabled,
             since=old.since if old and old.fingerprint == entry.fingerprint else number,
             retired=entry.retired,
-            edited=_edited(documents.get(entry.authored), written[rule_id]),
+            edited=_edited(documents.get(entry.authored), written[rule_id], texts[digests[rule_id]]),
             as_of=_as_of(entry, old, number),
             kept=entry.kept,
         )
@@ -135,13 +135,15 @@ def _as_of(entry: Entry, old: RuleRecord | None, number: int) -> int:
     return (old.as_of or old.since) if old is not None and unchanged else number
 
 
-def _edited(authored: Mapping[str, Any] | None, written: Mapping[str, Any]) -> bool:
-    """Say whether what is live differs from what git asked for: an analyst's edit that this apply kept."""
-    if authored is None:
+def _edited(authored: Mapping[str, Any] | None, written: Mapping[str, Any], text: bytes) -> bool:
+    """
+    Say whether what is live differs from what git asked for: an analyst's edit that this apply kept. `text` is that of
+    `written`.
+    """
+    asked = {name: value for name, value in (authored or {}).items() if name != "enabled"}
+    if not asked or canonical_bytes({**written, **asked}) == text:
         return False
-    return any(
-        canonical_json(authored[name]) != canonical_json(written.get(name)) for name in authored if name != "enabled"
-    )
+    return not all(same(value, written.get(name)) for name, value in asked.items())
 
 
 def _documents(

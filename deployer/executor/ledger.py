@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from deployer.core import documents
-from deployer.core.canonical import canonical_json, digest_of_text
+from deployer.core.canonical import canonical_bytes, digest_of_bytes
 from deployer.core.plan import Target
 from deployer.core.ports import Store
 from deployer.core.record import Record, from_json, to_json
@@ -174,8 +174,8 @@ class Ledger:
         """Return name and bytes of a bundle of these bodies ("" where there are none), and the digest of each."""
         if not bodies:
             return "", b"", {}
-        texts = {key: canonical_json(body) for key, body in bodies.items()}
-        digests = {key: digest_of_text(text) for key, text in texts.items()}
+        texts = {key: canonical_bytes(body) for key, body in bodies.items()}
+        digests = {key: digest_of_bytes(text) for key, text in texts.items()}
         name, data = documents.pack_texts({digests[key]: text for key, text in texts.items()})
         return name, data, digests
 
@@ -236,7 +236,7 @@ def _number(name: str) -> int:
 
 
 def _bytes(data: Mapping[str, Any]) -> bytes:
-    return (canonical_json(dict(data)) + "\n").encode("utf-8", "surrogatepass")
+    return canonical_bytes(dict(data)) + b"\n"
 
 
 def _json(data: bytes, where: str) -> dict[str, Any]:
