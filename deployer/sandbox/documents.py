@@ -18,6 +18,7 @@ from deployer.sandbox.kql_match import Condition
 from deployer.sandbox.messages import Body, from_json, to_json
 
 EVERYWHERE = "*"
+_FARTHEST = 2**62  # SQLite counts no farther than 2**63
 _COLUMNS = "id, space, key, parent, version, body"
 
 
@@ -94,6 +95,11 @@ class Documents:
             )
             return gone.rowcount
 
+    def remove_all(self, kind: str, space: str) -> None:
+        """Remove all documents of a kind in a space."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM documents WHERE kind = ? AND space = ?", (kind, space))
+
     def remove_space(self, space: str) -> None:
         """Remove everything that lives in one space."""
         with self._database.transaction() as connection:
@@ -124,17 +130,17 @@ class Documents:
         query = f"SELECT count(*) FROM documents WHERE kind = ? AND space = ?{where}"  # noqa: S608 - constant text
         return int(self._database.connection().execute(query, (kind, space, *values)).fetchone()[0])
 
-    def search(self, kind: str, condition: Condition, *, order: str = "pk", page: int = 1, size: int = -1) -> Found:
+    def search(self, kind: str, condition: Condition, *, order: str = "pk", offset: int = 0, size: int = -1) -> Found:
         """
-        One page of the documents that meet a condition over the columns `space`, `parent`, `key`, `id` and `body`, and
-        how many meet it. `order` is SQL made of the caller's constants; `size` -1 means all.
+        The documents that meet a condition over the columns `space`, `parent`, `key`, `id` and `body`, `size` of them
+        from `offset` on, and how many meet it. `order` is SQL made of the caller's constants; `size` -1 means all.
         """
         where = f"kind = ? AND ({condition.sql})"
         values = (kind, *condition.values)
         query = f"SELECT count(*) FROM documents WHERE {where}"  # noqa: S608 - values are bound
         total = int(self._database.connection().execute(query, values).fetchone()[0])
         query = f"SELECT {_COLUMNS} FROM documents WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - as above
-        rows = self._database.connection().execute(query, (*values, size, max(0, (page - 1) * size))).fetchall()
+        rows = self._database.connection().execute(query, (*values, size, min(offset, _FARTHEST))).fetchall()
         return Found([_document(kind, row) for row in rows], total)
 
     def _select(self, kind: str, where: str, values: tuple[Any, ...]) -> list[Document]:

@@ -87,7 +87,9 @@ def _order(given: dict[str, Any], namespaces: Sequence[str]) -> str:
 def _search(call: Call, kind: str, condition: Condition, given: dict[str, Any], namespaces: Sequence[str]) -> Body:
     page, size = given.get("page", 1), given.get("per_page", 20)
     check_window(page, size)
-    found: Found = call.kibana.documents.search(kind, condition, order=_order(given, namespaces), page=page, size=size)
+    found: Found = call.kibana.documents.search(
+        kind, condition, order=_order(given, namespaces), offset=(page - 1) * size, size=size
+    )
     rows = [shown(document) for document in found.documents]
     return {"data": rows, "page": page, "per_page": size, "total": found.total}
 
@@ -114,10 +116,10 @@ def find_items(call: Call) -> Response:
     terms = saved_object_terms(namespaces, "item")
     parts = [_items_of(call, *pair) for pair in pairs]
     if filters:
-        parts = [_both(part, compiled(one, terms)) for part, one in zip(parts, filters, strict=True)]
+        parts = [both(part, compiled(one, terms)) for part, one in zip(parts, filters, strict=True)]
     condition = _either(parts)
     if given.get("search", "").strip("* "):
-        condition = _both(condition, Condition("words_at(body, '', ?, 0)", (given["search"],)))
+        condition = both(condition, Condition("words_at(body, '', ?, 0)", (given["search"],)))
     return json_response(_search(call, EXCEPTION_ITEM, condition, given, namespaces))
 
 
@@ -135,7 +137,8 @@ def _items_of(call: Call, list_id: str, namespace: str) -> Condition:
     return Condition("space = ? AND parent = ?", (home(call, namespace), list_id))
 
 
-def _both(one: Condition, other: Condition) -> Condition:
+def both(one: Condition, other: Condition) -> Condition:
+    """The condition that two others hold."""
     return Condition(f"({one.sql}) AND ({other.sql})", (*one.values, *other.values))
 
 
@@ -145,7 +148,7 @@ def summary(call: Call) -> Response:
     namespace = given.get("namespace_type", "single")
     list_ = needed(call, given, unnamed=SiemError(400, "id or list_id required"))
     filter_ = compiled(given.get("filter", ""), saved_object_terms([namespace], "item"))
-    items = call.kibana.documents.search(EXCEPTION_ITEM, _both(_items_of(call, list_.key, namespace), filter_))
+    items = call.kibana.documents.search(EXCEPTION_ITEM, both(_items_of(call, list_.key, namespace), filter_))
     counts = {
         name: sum(name in item.body["os_types"] for item in items.documents) for name in ("windows", "linux", "macos")
     }

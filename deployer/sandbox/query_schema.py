@@ -8,7 +8,7 @@ from typing import Any
 from deployer.sandbox.schema import Check, Issue, Issues, Path, integer
 
 
-def query_integer(*, least: int) -> Check:
+def query_integer(*, least: int | None = None) -> Check:
     """A whole number written as text (`z.coerce.number().int()`)."""
     check_number = integer(least=least)
 

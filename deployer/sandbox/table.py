@@ -10,6 +10,9 @@ from deployer.sandbox import (
     exception_transfer,
     spaces,
     status,
+    value_find,
+    value_items,
+    value_lists,
 )
 from deployer.sandbox.call import Call
 from deployer.sandbox.documented import DOCUMENTED
@@ -37,6 +40,9 @@ IMPLEMENTED: tuple[Route, ...] = (
     *exception_find.ROUTES,
     *exception_items.ROUTES,
     *exception_transfer.ROUTES,
+    *value_lists.ROUTES,
+    *value_items.ROUTES,
+    *value_find.ROUTES,
     *crud.ROUTES,
     *find.ROUTES,
     *bulk.ROUTES,

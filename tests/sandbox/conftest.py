@@ -5,6 +5,8 @@ beside the repository (`tests/support/contract.py`).
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,22 +40,25 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture(scope="session")
-def shared_sandboxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Sandbox]]:
-    """One running sandbox per stack version for the whole session; each test takes a space of its own in it."""
-    kept: dict[str, Any] = {}
+def sandbox_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sandbox]]:
+    """One running sandbox per stack version and options for the whole session; tests take spaces of their own in it."""
+    kept: dict[str, Sandbox] = {}
+    with contextlib.ExitStack() as stack:
 
-    def of(version: str) -> Sandbox:
-        if version not in kept:
-            data = tmp_path_factory.mktemp("shared") / "kibana.sqlite3"
-            kept[version] = running(data, stack_version=version)
-            kept[f"{version} running"] = _watched(kept[version].__enter__())
-        found: Sandbox = kept[f"{version} running"]
-        return found
+        def of(version: str, **options: Any) -> Sandbox:
+            name = json.dumps([version, options], sort_keys=True)
+            if name not in kept:
+                data = tmp_path_factory.mktemp("shared") / "kibana.sqlite3"
+                kept[name] = _watched(stack.enter_context(running(data, stack_version=version, **options)))
+            return kept[name]
 
-    yield of
-    for name, context in kept.items():
-        if not name.endswith(" running"):
-            context.__exit__(None, None, None)
+        yield of
+
+
+@pytest.fixture(scope="session")
+def shared_sandboxes(sandbox_with: Callable[..., Sandbox]) -> Callable[[str], Sandbox]:
+    """The shared sandbox of each stack version."""
+    return sandbox_with
 
 
 @pytest.fixture
