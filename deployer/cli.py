@@ -159,6 +159,23 @@ def validate(
     raise typer.Exit(command.validate(_workspace(ctx, json_), paths or [], outputs, changed_since))
 
 
+@app.command(
+    "format", epilog="Examples: deployer format; deployer format rules/aws/x.toml; deployer format --check --diff"
+)
+def format_(
+    ctx: typer.Context,
+    paths: Annotated[list[Path] | None, typer.Argument(help="TOML files; default: every one of the project.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a file would change.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what would change, exit 1 if so.")] = False,
+    json_: Json = False,
+) -> None:
+    """Lay out TOML files in one way. Data, comments and the order of keys stay as they are."""
+    from deployer.commands import format as command
+
+    options = command.Options(tuple(paths or ()), check, diff)
+    raise typer.Exit(command.format_files(_workspace(ctx, json_), options))
+
+
 @app.command(epilog="Examples: deployer plan -e prod; deployer plan -e prod -o plan.json --detailed-exitcode")
 def plan(
     ctx: typer.Context,
@@ -220,6 +237,103 @@ def apply(
         plan_file, tuple(env or ()), asked, yes, expect, reason, duration(wait, "--wait"), recover_first, fail_fast
     )
     raise typer.Exit(command.apply(_workspace(ctx, json_), options))
+
+
+Space = Annotated[str, typer.Option("--space", metavar="SPACE", help="Only the targets in this space.")]
+Rules = Annotated[
+    list[str] | None,
+    typer.Option("--rule", metavar="ID", help="An id, the first eight signs of one or more, or a name; repeats."),
+]
+Wait = Annotated[str, typer.Option("--wait", metavar="TIME", help="Wait this long for a held lock: 5m.")]
+RecoverFirst = Annotated[bool, typer.Option("--recover", help="Undo an interrupted apply first, if there is one.")]
+
+
+@app.command(
+    epilog='Examples: deployer rollback -e prod --rule "Bad Rule" --reason INC-1; deployer rollback -e prod --to 44'
+)
+def rollback(
+    ctx: typer.Context,
+    env: Envs,
+    rule: Rules = None,
+    to: Annotated[int | None, typer.Option("--to", metavar="N", help="Back to deployment N.")] = None,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", help="So many changes back.")] = 1,
+    space: Space = "",
+    allow: Allow = None,
+    take: Annotated[
+        str | None,
+        typer.Option("--take", metavar="git|live", help="Who wins where git and Kibana changed a field; with --rule."),
+    ] = None,
+    reason: Reason = "",
+    yes: Yes = False,
+    wait: Wait = "",
+    recover_first: RecoverFirst = False,
+    json_: Json = False,
+) -> None:
+    """Bring a rule, or everything, back to what ran before, and keep it there until git behaves differently."""
+    from deployer.commands import rollback as command
+    from deployer.commands.deploying import Manner
+    from deployer.commands.wishing import duration, wishes
+
+    asked = wishes(rule and ["*"], allow, take, adopt=False)
+    manner = Manner(yes, duration(wait, "--wait"), recover_first)
+    options = command.Options(tuple(env), tuple(rule or ()), to, steps, space, asked.allow, asked.take, manner, reason)
+    raise typer.Exit(command.rollback(_workspace(ctx, json_), options))
+
+
+@app.command(
+    epilog="Examples: deployer hold -e prod --rule 7c3d5a10 --disable --reason INC-1; "
+    "deployer hold -e prod --rule ID --until 2026-12-31"
+)
+def hold(
+    ctx: typer.Context,
+    env: Envs,
+    rule: Rules = None,
+    disable: Annotated[bool, typer.Option("--disable", help="Switch it off, too.")] = False,
+    until: Annotated[str, typer.Option("--until", metavar="DATE", help="The last day on which it holds.")] = "",
+    space: Space = "",
+    allow: Allow = None,
+    reason: Reason = "",
+    yes: Yes = False,
+    wait: Wait = "",
+    recover_first: RecoverFirst = False,
+    json_: Json = False,
+) -> None:
+    """Keep a rule as it runs, or off, whatever git says, until it is released."""
+    from deployer.commands import hold as command
+    from deployer.commands.deploying import Manner
+    from deployer.commands.wishing import duration, wishes
+
+    manner = Manner(yes, duration(wait, "--wait"), recover_first)
+    allowed = wishes(None, allow, None, adopt=False).allow
+    options = command.Options(tuple(env), tuple(rule or ()), (), disable, until, space, allowed, manner, reason)
+    raise typer.Exit(command.hold(_workspace(ctx, json_), options))
+
+
+@app.command(epilog="Examples: deployer release -e prod H61 --reason fixed; deployer release -e prod --rule ID")
+def release(
+    ctx: typer.Context,
+    env: Envs,
+    holds: Annotated[list[str] | None, typer.Argument(metavar="HOLD", help="Holds as a plan names them: H61.")] = None,
+    rule: Rules = None,
+    space: Space = "",
+    allow: Allow = None,
+    reason: Reason = "",
+    yes: Yes = False,
+    wait: Wait = "",
+    recover_first: RecoverFirst = False,
+    json_: Json = False,
+) -> None:
+    """End a hold. A rule that it switched off goes on again; what git has is deployed by the next apply."""
+    from deployer.commands import hold as command
+    from deployer.commands.deploying import Manner
+    from deployer.commands.wishing import duration, wishes
+
+    manner = Manner(yes, duration(wait, "--wait"), recover_first)
+    allowed = wishes(None, allow, None, adopt=False).allow
+    options = command.Options(
+        tuple(env), tuple(rule or ()), tuple(holds or ()), space=space, allow=allowed, manner=manner, reason=reason
+    )
+    raise typer.Exit(command.release(_workspace(ctx, json_), options))
 
 
 @app.command(epilog="Finishes or undoes an interrupted apply: deployer recover -e prod; add --resume to finish it.")

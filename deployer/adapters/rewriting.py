@@ -1,0 +1,45 @@
+"""Text files of the project read as they are and written back in one step, so that a killed run leaves the old file."""
+
+from __future__ import annotations
+
+import codecs
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployer.errors import DeployerError
+
+_BOM = codecs.BOM_UTF8
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """One file: its text without a byte order mark, and whether it has one."""
+
+    path: Path
+    text: str
+    marked: bool = False
+
+
+def read_text(path: Path) -> TextFile:
+    """Return a file with its newlines as they are. Raises UnicodeDecodeError and OSError."""
+    raw = path.read_bytes()
+    return TextFile(path, raw.removeprefix(_BOM).decode("utf-8"), raw.startswith(_BOM))
+
+
+def write_text(file: TextFile, text: str) -> None:
+    """
+    Write a text in place of the one that was read; mode, byte order mark and a symbolic link are kept.
+
+    Raises DeployerError.
+    """
+    target = file.path.resolve()
+    beside = target.with_name(f".{target.name}.new")
+    try:
+        beside.write_bytes((_BOM if file.marked else b"") + text.encode("utf-8"))
+        beside.chmod(target.stat().st_mode & 0o7777)
+        beside.replace(target)
+    except OSError as exc:
+        with suppress(OSError):
+            beside.unlink()
+        raise DeployerError(f"cannot write {file.path}: {exc.strerror}", hint="the file is as it was") from exc
