@@ -95,7 +95,7 @@ def _mappings(content: Mapping[str, Any]) -> Iterator[Flaw]:
 
 
 def _repeated(content: Mapping[str, Any]) -> Iterator[Flaw]:
-    """Yield names that are said twice, and names with a space at an end, which match no field and no index."""
+    """Yield names that are said twice."""
     lists: list[tuple[tuple[str, ...], list[str]]] = [((name,), texts(content, name)) for name in _NAMES_OF_THINGS]
     for outer, inner in (("threshold", "field"), ("alert_suppression", "group_by")):
         table = content.get(outer)
@@ -105,8 +105,6 @@ def _repeated(content: Mapping[str, Any]) -> Iterator[Flaw]:
         for number, name in enumerate(names):
             if name in names[:number]:
                 yield _warning((*path, number), f"{name} is there twice", "duplicate-entry", "remove one")
-            if name != name.strip():
-                yield _warning((*path, number), f'"{name}" has a space at its end', "stray-space", "remove the space")
 
 
 def _warning(path: tuple[str | int, ...], message: str, code: str, remedy: str) -> Flaw:
