@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from deployer.core.canonical import canonical_json
@@ -48,6 +48,9 @@ class Intent:
     pre: Mapping[str, Any]
     post: Mapping[str, Any]
     body: Body | None = None
+
+
+_SLOTS: Final = tuple(slot.name for slot in fields(Intent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class Journal:
 
     def intend(self, intents: Sequence[Intent]) -> None:
         """Make intents durable. Returns only when they are; raises StateError if they are not."""
-        self._write({"intents": [_compact(asdict(intent)) for intent in intents]})
+        self._write({"intents": [_compact({name: getattr(intent, name) for name in _SLOTS}) for intent in intents]})
 
     def outcome(self, number: int, rule_id: str, op: str, status: str, **facts: Any) -> None:
         """Note what became of a write; written with the next object."""

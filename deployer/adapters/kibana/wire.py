@@ -121,6 +121,7 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, context: Any, connections: int) -> None:
         self._context = context
+        self._pool: Any = None
         super().__init__(pool_connections=2, pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -138,6 +139,25 @@ class _Adapter(HTTPAdapter):
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: requests would load the CA bundle again for each connection (10-20 ms of CPU)."""
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        """The one pool of the one host: requests would take the URL apart to look it up again for each request."""
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return self._pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """What the request line says: the path, as the URL is ours and well formed; all of it for a plain proxy."""
+        if proxies:
+            return str(super().request_url(request, proxies))
+        return "/" + str(request.url).partition("://")[2].partition("/")[2]
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        """Only what `Wire` reads: no cookies, no encoding, no second copy of the headers."""
+        response = requests.Response()
+        response.request, response.raw = req, resp
+        response.status_code, response.headers = resp.status, resp.headers
+        return response
 
 
 class _InUse:
