@@ -85,6 +85,19 @@ def _pin(hold: Hold, entry: RuleRecord | None, documents: Mapping[str, Mapping[s
     return Pin(hold.rule_id, "file", why, content, path=entry.path, off=hold.off)
 
 
+def freed(hold: Hold, entry: RuleRecord, documents: Mapping[str, Mapping[str, Any]]) -> Pin:
+    """Return what a hold keeps, without the hold: not switched off by it any more."""
+    if entry.retired is not None:
+        return Pin(hold.rule_id, "absent", "released", path=entry.path)
+    content, authored = documents[entry.fingerprint], dict(documents[entry.authored])
+    if hold.off:
+        authored.pop("enabled", None)
+        authored.update({"enabled": content["enabled"]} if "enabled" in content else {})
+    if hold.kind == "rendered":
+        return Pin(hold.rule_id, "rendered", "released", content, authored, path=entry.path)
+    return Pin(hold.rule_id, "file", "released", content, path=entry.path)
+
+
 def _told(hold: Hold, verdict: Verdict, entry: RuleRecord | None, wanted: DesiredRule | None) -> Held:
     by_target = hold.kind == "rendered" or hold.against == "rendered"
     runs = "" if entry is None or entry.retired else entry.authored if by_target else entry.fingerprint

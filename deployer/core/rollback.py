@@ -54,12 +54,19 @@ class Way:
 class Goal:
     """
     What a rollback of one target goes back to: `ways` of the rules that differ, `record` where all of it goes back.
-    `already` has the rules that a rollback keeps back already.
+    `already` has the rules that a rollback keeps back already; `done_in` is the deployment that took the whole target
+    back, where that is all that was asked for.
     """
 
     ways: tuple[Way, ...] = ()
     record: Record | None = None
     already: Mapping[str, Hold] = field(default_factory=dict)
+    done_in: int = 0
+
+    @property
+    def reached(self) -> bool:
+        """Whether there is nothing to go back to any more."""
+        return not self.ways and self.record is None and bool(self.already or self.done_in)
 
 
 def chosen(texts: Iterable[str], known: Mapping[str, str]) -> tuple[str, ...]:

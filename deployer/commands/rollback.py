@@ -1,0 +1,273 @@
+"""
+`deployer rollback`: a rule, or a whole target, back to what ran before; an ordinary plan, and holds that keep it there.
+
+Reads deployer.toml, the environment and the state store, never the rule files: it works from a bare runner, and while
+the rules in git are broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from deployer.commands.apply_many import Request, carry_many, document_of, row_of
+from deployer.commands.carrying import Carrier
+from deployer.commands.deploying import Manner, recover_first
+from deployer.commands.several import Reached, reach, summarise
+from deployer.commands.standing import Asked, Standing, nothing_recorded, standing
+from deployer.commands.target import ledger_of, to_write
+from deployer.commands.workspace import Workspace
+from deployer.core.compare import Take
+from deployer.core.draft import Wishes
+from deployer.core.environment import Environment
+from deployer.core.holds import Hold, holds_of
+from deployer.core.plan import Plan
+from deployer.core.record import Record
+from deployer.core.rollback import (
+    Goal,
+    Way,
+    as_rollback,
+    chosen,
+    record_back,
+    record_goal,
+    rule_goal,
+    wanted_documents,
+    way_back,
+)
+from deployer.core.summary import exit_code
+from deployer.errors import DeployerError, ExitCode, UsageError
+from deployer.executor.ledger import Ledger
+from deployer.render.rollback_text import Ran, Version, already_text, done_text, versions_text
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `rollback`."""
+
+    env: tuple[str, ...]
+    rules: tuple[str, ...] = ()
+    to: int | None = None
+    steps: int = 1
+    space: str = ""
+    allow: Mapping[str, int] = field(default_factory=dict)
+    take: Take | None = None
+    manner: Manner = field(default_factory=Manner)
+    reason: str = ""
+
+
+def rollback(workspace: Workspace, options: Options) -> int:
+    """
+    Roll back every target that `-e` names. Returns 0, also where everything is back already; of several targets the
+    exit code of the run. Raises what planning and applying raise.
+    """
+    _check(workspace, options)
+    environments = narrowed(workspace.targets(options.env), options.space)
+    pasts = {environment.target: past_of(workspace, environment) for environment in environments}
+    goals = {name: _goal(past, options, pasts.values()) for name, past in pasts.items()}
+    _refuse_nothing(goals, options)
+    if all(goal.reached for goal in goals.values()):
+        return _back_already(workspace, goals)
+    workspace.console.say(_versions(pasts, goals, options))
+    carrier = Carrier(workspace)
+    with carrier.guarded():
+        made = list(reach(environments, lambda one: _plan(carrier, one, goals[one.target], options)))
+    if len(made) == 1 and made[0].error is not None:
+        raise made[0].error
+    results = carry_many(carrier, made, Request(Wishes(), options.reason, options.manner, verb="Roll back"))
+    return _told(workspace, pasts, goals, made, results)
+
+
+def _back_already(workspace: Workspace, goals: Mapping[str, Goal]) -> int:
+    """Say that everything is back already, and by which deployment: no Kibana is asked for that."""
+    whole = {name: goal.done_in for name, goal in goals.items() if goal.done_in}
+    rules = {name: goal.already for name, goal in goals.items() if goal.already}
+    workspace.console.say(already_text(rules, whole))
+    held = {name: {rule_id: hold.label for rule_id, hold in found.items()} for name, found in rules.items()}
+    workspace.console.document("rollback", {"targets": [], "already": {"rules": held, "targets": whole}})
+    return int(ExitCode.DONE)
+
+
+def narrowed(environments: Sequence[Environment], space: str) -> tuple[Environment, ...]:
+    """Return the targets in one space, all of them for "". Raises DeployerError where there is none."""
+    found = tuple(environment for environment in environments if space in ("", environment.space))
+    if not found:
+        known = ", ".join(sorted({environment.space for environment in environments}))
+        raise DeployerError(f'no target of -e has a space "{space}"', hint=f"spaces: {known}")
+    return found
+
+
+@dataclass
+class Past:
+    """What the store knows of one target: its head, earlier records as they are asked for, and rules that left it."""
+
+    ledger: Ledger
+    head: Record
+    holds: Mapping[str, Hold]
+    _records: dict[int, Record] = field(default_factory=dict)
+
+    def read(self, number: int) -> Record:
+        """Return a deployment, read once. Raises StateError, DeployerError for one of another target."""
+        if number == self.head.number:
+            return self.head
+        if number not in self._records:
+            if number not in self.ledger.numbers():
+                raise DeployerError(
+                    f"{self.ledger.target.name} has no deployment #{number}",
+                    hint=f"deployer history -e {self.ledger.target.name}",
+                )
+            self._records[number] = self.ledger.record(number)
+        return self._records[number]
+
+    @cached_property
+    def gone(self) -> dict[str, int]:
+        """The rules that the head knows nothing of any more, each with the deployment that took it out."""
+        found: dict[str, int] = {}
+        for event in self.ledger.events():
+            if event.get("space") == self.head.space and event.get("deployment"):
+                found.update({rule_id: int(event["deployment"]) for rule_id in event.get("gone", ())})
+        return {rule_id: number for rule_id, number in found.items() if rule_id not in self.head.rules}
+
+    @cached_property
+    def gone_names(self) -> dict[str, str]:
+        """The names of the rules that are gone."""
+        names: dict[str, str] = {}
+        for rule_id, number in self.gone.items():
+            previous = self.read(number).previous
+            entry = self.read(previous).rules.get(rule_id) if previous is not None else None
+            names[rule_id] = entry.name if entry else rule_id
+        return names
+
+
+def past_of(workspace: Workspace, environment: Environment) -> Past:
+    """Return what the store knows of a target. Raises DeployerError where nothing is recorded, naming the store."""
+    ledger = ledger_of(workspace, environment)
+    record = ledger.head().record
+    if record is None:
+        raise nothing_recorded(ledger)
+    return Past(ledger, record, holds_of(record))
+
+
+def rules_named(texts: Sequence[str], pasts: Iterable[Past]) -> tuple[str, ...]:
+    """Return the rules that people named, in any of the targets, deleted ones too. Raises like `chosen`."""
+    pasts = list(pasts)
+    known = {rule_id: entry.name for past in pasts for rule_id, entry in past.head.rules.items()}
+    try:
+        return chosen(texts, known)
+    except UsageError:
+        raise
+    except DeployerError:
+        gone = {rule_id: name for past in pasts for rule_id, name in past.gone_names.items()}
+        return chosen(texts, {**gone, **known})
+
+
+def _check(workspace: Workspace, options: Options) -> None:
+    if options.to is not None and options.steps != 1:
+        raise UsageError("--to and --steps exclude each other")
+    if options.steps < 1:
+        raise UsageError("--steps counts from 1")
+    if options.take is not None and not options.rules:
+        raise UsageError("--take decides for named rules only", hint="add --rule ID")
+    asked = workspace.surroundings.stdin_tty and workspace.surroundings.stderr_tty
+    if not (options.manner.agreed or asked):
+        raise UsageError("there is no terminal to ask on", hint="add --yes")
+
+
+def _goal(past: Past, options: Options, pasts: Iterable[Past]) -> Goal:
+    if options.rules and options.to is None:
+        ids = rules_named(options.rules, pasts)
+        gone = past.gone if any(rule_id not in past.head.rules for rule_id in ids) else {}
+        return rule_goal(ids, past.head, past.holds, past.read, steps=options.steps, gone=gone)
+    if options.to is not None:
+        return _whole(past, past.read(options.to), options, pasts)
+    record, back = record_back(past.head, past.read, options.steps)
+    return Goal(done_in=past.head.number) if back else _whole(past, record, options, pasts)
+
+
+def _whole(past: Past, record: Record, options: Options, pasts: Iterable[Past]) -> Goal:
+    """Return the goal of an earlier deployment; which rules were deleted in Kibana is seen when it is planned."""
+    goal = record_goal(past.head, past.holds, record, ())
+    if not options.rules:
+        return goal
+    ids = rules_named(options.rules, pasts)
+    ways = tuple(Way(rule_id, past.head.rules.get(rule_id), record.rules.get(rule_id)) for rule_id in ids)
+    return Goal(ways, already={rule_id: hold for rule_id, hold in goal.already.items() if rule_id in ids})
+
+
+def _refuse_nothing(goals: Mapping[str, Goal], options: Options) -> None:
+    if options.rules and not any(goal.ways or goal.already for goal in goals.values()):
+        raise DeployerError("none of these targets has such a rule", hint="nothing was changed")
+
+
+def _plan(carrier: Carrier, environment: Environment, goal: Goal, options: Options) -> Plan:
+    with to_write(carrier.workspace, environment) as target:
+        recover_first(carrier, target, options.manner)
+        ids = [way.rule_id for way in goal.ways] if goal.record is None else None
+        return _planned_back(standing(target, ids), goal, options)
+
+
+def _planned_back(stands: Standing, goal: Goal, options: Options) -> Plan:
+    if goal.record is not None:
+        there = {str(body.get("rule_id")) for body in stands.live.rules}
+        missing = (stands.record.rules.keys() | goal.record.rules.keys()) - there
+        goal = record_goal(stands.record, stands.holds, goal.record, missing)
+    documents = stands.contents(wanted_documents(goal.ways))
+    rendering = stands.rendering(documents.values())
+    why = "rolled back" + (f" ({options.reason})" if options.reason else "")
+    held_off = {rule_id for rule_id, hold in stands.holds.items() if hold.off}
+    backs = [way_back(way, documents, rendering, why, off=way.rule_id in held_off) for way in goal.ways]
+    asked = Asked("rollback", options.reason, Wishes(allow=options.allow, take=options.take))
+    plan = stands.plan({pin.rule_id: pin for pin, _ in backs}, rendering, asked)
+    return as_rollback(plan, goal, [hold for _, hold in backs if hold is not None])
+
+
+def _versions(pasts: Mapping[str, Past], goals: Mapping[str, Goal], options: Options) -> str:
+    """Say which content ran since when, and which one comes back."""
+    versions = []
+    for name, goal in goals.items():
+        for way in goal.ways if goal.record is None else ():
+            versions.append(Version(way.rule_id, way.name, name, *_runs(pasts[name], way)))
+    targets = {name: goal.record for name, goal in goals.items() if goal.record is not None}
+    return versions_text(versions, targets, options.reason)
+
+
+def _runs(past: Past, way: Way) -> tuple[Ran | None, Ran | None]:
+    """Return what runs now and what ran before, each with the deployment that brought it."""
+    found: list[Ran | None] = []
+    for entry in (way.now, way.back):
+        made = past.read(entry.as_of or entry.since) if entry is not None else None
+        content = "" if entry is None or entry.retired else entry.fingerprint
+        found.append(Ran(content, made.time, made.number, made.provenance.actor) if made is not None else None)
+    return found[0], found[1]
+
+
+def _told(
+    workspace: Workspace,
+    pasts: Mapping[str, Past],
+    goals: Mapping[str, Goal],
+    made: Sequence[Reached[Plan]],
+    results: Sequence[Reached[dict[str, Any]]],
+) -> int:
+    """Say how it ended, why it stays so, and how to find the alerts of what was bad."""
+    if len(results) == 1 and results[0].error is not None:
+        raise results[0].error
+    if len(results) > 1:
+        summarise(workspace, [row_of(done) for done in results])
+    plans = [reached.value for reached in made if reached.value is not None]
+    numbers = [done.value["deployment"] for done in results if done.value and done.value["deployment"]]
+    until = workspace.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+    bad = {
+        way.rule_id: pasts[name].read(way.changed_in).time
+        for name, goal in goals.items()
+        for way in goal.ways
+        if goal.record is None and way.now is not None and not way.now.retired
+    }
+    already = {name: goal.already for name, goal in goals.items() if goal.already}
+    if already:
+        workspace.console.say(already_text(already, {}))
+    if numbers:
+        workspace.console.say(done_text(plans, max(numbers), bad, until))
+    documents = [document_of(done) for done in results]
+    workspace.console.document("rollback", {"targets": documents, "bad_since": bad, "until": until})
+    return int(exit_code([row_of(done).code for done in results], writing=True)) if results else int(ExitCode.DONE)
