@@ -16,6 +16,7 @@ from typing import Any, Final
 from deployer.core.canonical import digest
 from deployer.core.fields import IDENTITY, RULE_TYPES, SERVER_OWNED
 from deployer.core.flaw import Flaw, Locate, dotted
+from deployer.core.kinds import kind_of
 from deployer.core.normalise import canonical, markers
 from deployer.core.payload import payload
 from deployer.core.rule_tables import table_flaws
@@ -158,7 +159,8 @@ def _check(rule: Mapping[str, Any], found: _Findings) -> None:
         if value is None:
             found.error(("rule", name), f"{name} is missing", "missing-key", f"add {name} to [rule]")
         elif not isinstance(value, str) or not value.strip():
-            found.error(("rule", name), f"{name} is not a text", "wrong-type", f"write {name} as a quoted text")
+            said = f"must be text, not {kind_of(value)}" if not isinstance(value, str) else "an empty text"
+            found.error(("rule", name), said, "wrong-type", f"write {name} as a quoted text")
     if isinstance(rule.get("type"), str) and rule["type"] not in RULE_TYPES:
         found.error(
             ("rule", "type"), f'no rule type "{rule["type"]}"', "unknown-type", "one of " + ", ".join(RULE_TYPES)
@@ -166,15 +168,23 @@ def _check(rule: Mapping[str, Any], found: _Findings) -> None:
     if isinstance(rule.get(IDENTITY), str) and ('"' in rule[IDENTITY] or "\\" in rule[IDENTITY]):
         # Kibana looks a rule_id up in an unescaped filter (facts.md 3.1): such a rule could be created, never found.
         found.error(("rule", IDENTITY), 'rule_id has a " or \\ in it', "bad-rule-id", "use a UUID")
-    tags = rule.get("tags", [])
-    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        found.error(("rule", "tags"), "tags is not a list of texts", "wrong-type", 'write tags = ["…", "…"]')
-    else:
-        for number, tag in enumerate(tags):
-            if markers([tag]):
-                found.error(("rule", "tags", number), f'the tag "{tag}" is deployer\'s own', "marker-tag", "remove it")
+    _check_tags(rule.get("tags", []), found)
     for name in rule.keys() & SERVER_OWNED:
         found.warn(("rule", name), f"{name} is set by Kibana and is not sent", "server-owned", "remove it")
+
+
+def _check_tags(tags: Any, found: _Findings) -> None:
+    """Every later step relies on tags being texts, of which none is a marker of ours."""
+    if not isinstance(tags, list):
+        message = f"must be a list of texts, not {kind_of(tags)}"
+        found.error(("rule", "tags"), message, "wrong-type", 'write tags = ["…", "…"]')
+        return
+    for number, tag in enumerate(tags):
+        key = ("rule", "tags", number)
+        if not isinstance(tag, str):
+            found.error(key, f"must be text, not {kind_of(tag)}", "wrong-type", "write it in quotes")
+        elif markers([tag]):
+            found.error(key, f'the tag "{tag}" is deployer\'s own', "marker-tag", "remove it")
 
 
 def duplicates(files: Iterable[RuleFile], locate: Locate) -> tuple[Problem, ...]:

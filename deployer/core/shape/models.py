@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from deployer.core.fields import FIELDS, IDENTITY, RULE_TYPES, SEVERITIES
 
@@ -98,11 +98,11 @@ class Kinds:
         """Return a list of a kind."""
         return self.limited(list[kind], **limits) if limits else list[kind]
 
-    def table(self, title: str, /, *, extra: Literal["forbid", "allow"] = "forbid", **fields: Any) -> Any:
-        """Return a table. A field is a kind, or a tuple of one where the key may be missing."""
+    def table(self, title: str, /, **fields: Any) -> Any:
+        """Return a table of these keys and no others: a kind each, in a tuple where the key may be missing."""
         made = {name: (kind[0], None) if isinstance(kind, tuple) else (kind, ...) for name, kind in fields.items()}
         model: Any = self._create  # its overloads do not know computed fields
-        return model(f"_{title}", __config__=self._config(extra=extra), **made)
+        return model(f"_{title}", __config__=self._config(extra="forbid"), **made)
 
     def either(self, single: Any, listed: Any) -> Any:
         """Return a kind that is a list or something single; the value's own kind says which is meant."""
@@ -261,7 +261,7 @@ def _alert_kinds(k: Kinds) -> dict[str, Any]:
         "building_block_type": str,
         "actions": k.some(action),
         "response_actions": k.some(
-            k.table("response", extra="allow", action_type_id=k.one_of(".osquery", ".endpoint"), params=k.free)
+            k.table("response", action_type_id=k.one_of(".osquery", ".endpoint"), params=k.free)
         ),
         "throttle": str,
         "namespace": str,

@@ -49,16 +49,21 @@ def _keys_at(model: type[BaseModel], path: Path) -> set[str]:
     definitions = schema.get("$defs", {})
     here = [schema]
     for part in path:
-        here = [step for place in here for step in _steps(place, part, definitions)]
-    return {name for place in here for name in _resolved(place, definitions).get("properties", {})}
+        tables = [table for place in here for table in _branches(place, definitions)]
+        steps = [table.get("items") if isinstance(part, int) else _properties(table).get(part) for table in tables]
+        here = [step for step in steps if step is not None]
+    return {name for place in here for table in _branches(place, definitions) for name in _properties(table)}
 
 
-def _steps(place: Mapping[str, Any], part: str | int, definitions: Mapping[str, Any]) -> list[Any]:
+def _branches(place: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what a place of the schema may be: one thing, or several."""
     place = _resolved(place, definitions)
-    if "oneOf" in place:
-        return [step for branch in place["oneOf"] for step in _steps(branch, part, definitions)]
-    below = place.get("items") if isinstance(part, int) else place.get("properties", {}).get(part)
-    return [] if below is None else [below]
+    return [_resolved(branch, definitions) for branch in place.get("oneOf", [place])]
+
+
+def _properties(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = table.get("properties", {})
+    return found
 
 
 def _resolved(place: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
