@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from deployer.core.canonical import digest
 from deployer.core.change import Action, Change, Label
+from deployer.core.dependency import Dependency, dependency_json
 from deployer.core.guards import Verdict
 from deployer.core.holds import Hold
 from deployer.core.record import Provenance, Retired
@@ -53,6 +54,17 @@ class Entry:
     retired: Retired | None = None
     as_of: int | None = None
     kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """
+    What the record will say of an exception list or value list: the digest of its document, as git asks for it here,
+    and its file.
+    """
+
+    authored: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,8 @@ class Census:
     copies: tuple[str, ...] = ()  # names of rules that carry our marker but are unknown to git and to the record
     desired: int = 0
     managed: int = 0
+    items_unchanged: int = 0  # exception items of ours
+    items_foreign: int = 0  # exception items that analysts added to lists of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +150,8 @@ class Plan:
     """
     All changes for one target. `entries` has the record's new entry of every rule whose entry changes (None: the rule
     leaves the record), `documents` the canonical rules that those entries name, `base` the record it was made from.
+    `dependencies` are what rules refer to, `lists` the record's new entries of lists (None: one leaves it);
+    `made_as` is the digest of the plan that this one completes (`core.references.completed`).
     `holds` begin with this plan, those of `released` rules end; `back_to` is the deployment that a rollback of the
     whole target goes back to.
     """
@@ -153,6 +169,9 @@ class Plan:
     holds: tuple[Hold, ...] = ()
     released: tuple[str, ...] = ()
     back_to: int | None = None
+    dependencies: tuple[Dependency, ...] = ()
+    lists: Mapping[str, ListEntry | None] = field(default_factory=dict)
+    made_as: str = ""
     notes: Notes = Notes()
     provenance: Provenance = field(default_factory=Provenance)
     made_at: str = ""
@@ -162,7 +181,7 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """The content address of what the plan does, `sha256:...`; people read its first twelve hex digits."""
-        return digest(essence(self))
+        return self.made_as or digest(essence(self))
 
     @property
     def short(self) -> str:
@@ -172,12 +191,17 @@ class Plan:
     @property
     def records(self) -> bool:
         """Whether there is something to commit: a write, an entry, a hold that begins or ends."""
-        return bool(self.changes or self.entries or self.holds or self.released)
+        return bool(self.writes or self.entries or self.lists or self.holds or self.released)
+
+    @property
+    def writes(self) -> int:
+        """How many objects are written to Kibana: rules, and what they depend on."""
+        return len(self.changes) + len(self.dependencies)
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write to Kibana."""
-        return not self.changes
+        return not self.writes
 
     def count(self, action: Action) -> int:
         """Return how many changes have this action."""
@@ -200,7 +224,7 @@ class Plan:
 
 def essence(plan: Plan) -> dict[str, Any]:
     """Return what the digest covers."""
-    return {
+    result: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "target": {"url": plan.target.url, "space": plan.target.space},
@@ -208,6 +232,9 @@ def essence(plan: Plan) -> dict[str, Any]:
         "allow": dict(plan.allow),
         "changes": [change_json(change) for change in plan.changes],
     }
+    if plan.dependencies:
+        result["dependencies"] = [dependency_json(dependency) for dependency in plan.dependencies]
+    return result
 
 
 def change_json(change: Change) -> dict[str, Any]:

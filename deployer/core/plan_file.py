@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from deployer.core.canonical import canonical_bytes, canonical_object, digest, digest_of_bytes
 from deployer.core.change import Action, Change, Label
+from deployer.core.dependency import dependency_from
 from deployer.core.fields import IDENTITY
 from deployer.core.guards import Verdict
 from deployer.core.holds import Hold
@@ -26,6 +27,7 @@ from deployer.core.plan import (
     Edit,
     Entry,
     Held,
+    ListEntry,
     Notes,
     Plan,
     Target,
@@ -57,6 +59,7 @@ def dumps(plan: Plan) -> str:
         "holds": [asdict(hold) for hold in plan.holds],
         "released": list(plan.released),
         "back_to": plan.back_to,
+        **({"lists": {key: asdict(e) if e else None for key, e in plan.lists.items()}} if plan.lists else {}),
         "notes": notes_json(plan.notes),
         "provenance": asdict(plan.provenance),
         "made_at": plan.made_at,
@@ -135,6 +138,8 @@ def _plan(body: Mapping[str, Any]) -> Plan:
         holds=tuple(Hold(**hold) for hold in body["holds"]),
         released=tuple(body["released"]),
         back_to=body["back_to"],
+        dependencies=tuple(dependency_from(entry) for entry in body.get("dependencies", ())),
+        lists={key: ListEntry(**entry) if entry else None for key, entry in body.get("lists", {}).items()},
         notes=_notes(body["notes"]),
         provenance=Provenance(**body["provenance"]),
         made_at=body["made_at"],
@@ -145,6 +150,8 @@ def _complete(plan: Plan, stored: Mapping[str, Mapping[str, Any]]) -> bool:
     """Say whether every document is there that an entry names, and each stored one is what its address says."""
     named = {name for entry in plan.entries.values() if entry for name in (entry.fingerprint, entry.authored)}
     needed = {entry.authored for entry in plan.entries.values() if entry and not entry.retired}
+    lists = {entry.authored for entry in plan.lists.values() if entry}
+    named, needed = named | lists, needed | lists
     sound = all(digest(document) == name for name, document in stored.items() if name in named)
     return sound and needed <= plan.documents.keys()
 

@@ -1,0 +1,42 @@
+"""Items whose time is over, and those whose time soon will be: Kibana goes quiet about both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from deployer.core.exceptions.reading import ListFile
+from deployer.core.flaw import Locate, dotted
+from deployer.errors import Problem, Severity
+
+SOON: Final = timedelta(days=14)
+
+
+def expiring(files: Iterable[ListFile], now: datetime, locate: Locate) -> Iterator[Problem]:
+    """Yield a warning for each item that has expired, or will within two weeks. `now` is Kibana's clock."""
+    for file in files:
+        for item_id, item in file.items.items():
+            ends = _moment(item.get("expire_time"))
+            if ends is None or ends > now + SOON:
+                continue
+            key = (*file.places.get(item_id, ()), "expire_time")
+            line, column = locate(file.path, key)
+            if ends <= now:
+                message, code = f'"{item["name"]}" expired on {ends.date()}: it excepts nothing any more', "expired"
+                remedy = "remove the item, or give it another date"
+            else:
+                days = (ends - now).days
+                message = f'"{item["name"]}" expires on {ends.date()}, in {days} day{"" if days == 1 else "s"}'
+                code, remedy = "expires-soon", "then its rules alert again"
+            yield Problem(file.path, line, column, dotted(key), message, code, remedy, Severity.WARNING)
+
+
+def _moment(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
