@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from deployer.adapters import process
 from deployer.commands.target import ReadTarget
 from deployer.commands.workspace import Workspace
+from deployer.core.plan import Notes
 from deployer.executor.ledger import Holder, Lock
 from deployer.executor.recover import leftover
 
@@ -17,15 +19,20 @@ def may_live(workspace: Workspace) -> Callable[[Holder], bool]:
     return lambda holder: not process.is_gone(holder.host, holder.boot, holder.pid, here=here)
 
 
-def leftover_lines(target: ReadTarget, lock: Lock) -> tuple[str, ...]:
-    """Return what a plan says first where its target is locked: that recovery is due, or who is at work."""
+def with_leftovers(notes: Notes, target: ReadTarget, lock: Lock) -> Notes:
+    """Return the notes of a plan with what comes first where its target is locked: recovery is due, or who works."""
     if lock.state == "free":
-        return ()
+        return notes
     alive = may_live(target.workspace)
-    name = target.environment.target
-    if (found := leftover(target.ledger, alive=alive)) is not None:
-        return (f"recover     {found}", f"            deployer recover -e {name}   (apply refuses until then)")
-    at_work = lock.state == "held" and alive(lock.holder)
-    return (
-        (f"locked      {lock.holder} is at work here, until {lock.expires_at[11:19]} UTC or later",) if at_work else ()
-    )
+    found = leftover(target.ledger, alive=alive)
+    if found is not None:
+        began = f"begun {found.since[:16].replace('T', ' ')} UTC"
+        lines = (
+            f"recover     an apply by {found.holder} was interrupted; apply refuses until it is recovered",
+            f"            {began}; {found.answered} of {found.announced} writes are known to have been answered",
+        )
+        return replace(notes, lines=(*lines, *notes.lines), recovery=f"deployer recover -e {target.environment.target}")
+    if lock.state == "held" and alive(lock.holder):
+        at_work = f"locked      {lock.holder} is at work here, until {lock.expires_at[11:19]} UTC or later"
+        return replace(notes, lines=(at_work, *notes.lines))
+    return notes

@@ -17,7 +17,7 @@ from deployer import __version__
 from deployer.adapters.rules import RuleTree
 from deployer.commands.contents import lock_of, pinned_files
 from deployer.commands.holding import held_back, held_contents, wanted_ids
-from deployer.commands.leftovers import leftover_lines
+from deployer.commands.leftovers import with_leftovers
 from deployer.commands.target import ReadTarget
 from deployer.commands.workspace import Workspace, raise_errors
 from deployer.core.desired import Desired, Rendering, rendered, selected
@@ -82,10 +82,11 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
     notes = replace(
         plan.notes,
         held=back.held,
-        lines=(*leftover_lines(target, head.lock), *_head_lines(target, record), *plan.notes.lines),
+        lines=(*_head_lines(target, record), *plan.notes.lines),
         requests=target.kibana.requests,
         seconds=workspace.clock.monotonic() - started,
     )
+    notes = with_leftovers(notes, target, head.lock)
     made_at = situation.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     released = back.released
     plan = replace(plan, notes=notes, provenance=provenance, made_at=made_at, reason=reason, released=released)

@@ -217,6 +217,7 @@ def _notes(data: dict[str, Any]) -> Notes:
         held=tuple(Held(**held) for held in data["held"]),
         lines=tuple(data["lines"]),
         details={rule_id: tuple(sentences) for rule_id, sentences in data["details"].items()},
+        recovery=data["recovery"],
         requests=data["requests"],
         seconds=data["seconds"],
     )

@@ -61,11 +61,6 @@ class Leftover:
     announced: int
     answered: int
 
-    def __str__(self) -> str:
-        """One sentence."""
-        began = f"an apply by {self.holder}, begun {self.since[:16].replace('T', ' ')} UTC, was interrupted"
-        return f"{began}: {self.answered} of {self.announced} writes are known to have been answered"
-
 
 def leftover(ledger: Ledger, *, alive: Callable[[Holder], bool] = lambda _: True) -> Leftover | None:
     """

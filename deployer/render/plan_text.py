@@ -267,6 +267,7 @@ def _foot(plan: Plan, style: Style) -> str:
     requests = f", {plural(plan.notes.requests, 'request')}" if plan.notes.requests else ""
     if plan.empty and not plan.notes.blocked:
         nothing = f"Nothing to do{requests}, {plan.notes.seconds:.1f} s. Nothing was changed.\n"
+        nothing += f"Next: {line(plan.notes.recovery)}\n" if plan.notes.recovery else ""
         return nothing + held_next(plan.notes.held, plan.target.name)
     lines = [f"Nothing was changed. Plan {plan.short}{requests}, {plan.notes.seconds:.1f} s."]
     if plan.changes:
@@ -277,7 +278,9 @@ def _foot(plan: Plan, style: Style) -> str:
 
 
 def next_command(plan: Plan) -> str:
-    """Return the command that carries out this plan and no other."""
+    """Return the command that carries out this plan and no other, or the one that must come first."""
+    if plan.notes.recovery:
+        return plan.notes.recovery
     words = [f"deployer apply -e {plan.target.name} --expect {plan.short}"]
     allowed = {**plan.allow, **{v.guard: v.count for v in plan.refusals if v.allow}}
     if allowed:

@@ -183,7 +183,7 @@ def test_an_undo_that_kept_an_edit_names_it_and_leaves_the_lock() -> None:
     assert {rule_id for rule_id in OLD if live[rule_id] != OLD[rule_id]} == {"update"}
     assert rules(game)["update"]["note"] == game.value
     assert lock_of(game).state == "needs_recovery"
-    assert str(leftover(ledger_of(game))).startswith("an apply by ci")
+    assert leftover(ledger_of(game)).holder.startswith("ci (process")
 
 
 def test_recovering_again_keeps_the_edit_and_stays_incomplete() -> None:
