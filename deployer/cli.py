@@ -59,7 +59,9 @@ app = typer.Typer(
     epilog="Start: deployer init, then deployer plan -e sandbox. Documentation: docs/",
 )
 sandbox = typer.Typer(
-    help="The embedded Kibana stand-in: serve it, empty it.", no_args_is_help=True, rich_markup_mode=None
+    help="The embedded Kibana stand-in: serve it, fill it, edit in it, empty it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(sandbox, name="sandbox")
 
@@ -483,6 +485,42 @@ def sandbox_reset(
     from deployer.commands import sandbox as command
 
     raise typer.Exit(command.reset(_workspace(ctx, json_), env, yes=yes))
+
+
+@sandbox.command("seed", epilog="Example: deployer sandbox seed exports/ -e sandbox")
+def sandbox_seed(
+    ctx: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="FOLDER|NDJSON", help="An export of Kibana, or a folder of them.")],
+    env: Annotated[
+        str, typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="The sandbox environment to fill.")
+    ] = "sandbox",
+    json_: Json = False,
+) -> None:
+    """Load exported rules, prebuilt ones included, exception lists and connectors into a sandbox."""
+    from deployer.commands import sandbox as command
+
+    raise typer.Exit(command.seed(_workspace(ctx, json_), env, source))
+
+
+@sandbox.command(
+    "edit", epilog='Example: deployer sandbox edit -e sandbox "Suspicious login" severity=high tags+=tuned'
+)
+def sandbox_edit(
+    ctx: typer.Context,
+    rule: Annotated[str, typer.Argument(help="Its rule_id or name.")],
+    assignments: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE...", help="JSON or plain text; += and -= change a list.")
+    ],
+    env: Annotated[
+        str, typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="The sandbox environment to edit in.")
+    ] = "sandbox",
+    user: Annotated[str, typer.Option("--as", metavar="USER", help="The analyst: soc-day or soc-night.")] = "soc-day",
+    json_: Json = False,
+) -> None:
+    """Change a rule in a sandbox as an analyst would in Kibana, to see what plan and drift say of it."""
+    from deployer.commands import sandbox as command
+
+    raise typer.Exit(command.edit(_workspace(ctx, json_), env, rule, tuple(assignments), user))
 
 
 def _globals(ctx: Any) -> Globals:

@@ -41,11 +41,11 @@ def reset(data: str) -> None:
     run(data)
 
 
-def seed(data: str, path: str, *, space: str = "default") -> int:
+def seed(data: str, path: str, *, space: str = "default", stack: str | None = None) -> int:
     """Load NDJSON exports into a data file, prebuilt rules included; see `offline.seed`."""
     from deployer.sandbox.offline import seed as run
 
-    return run(data, path, space=space)
+    return run(data, path, space=space, stack=stack)
 
 
 def edit(data: str, space: str, rule: str, assignments: Sequence[str], user: str) -> dict[str, Any]:

@@ -212,12 +212,15 @@ class Database:
             return int(row[0])
 
     def clear(self) -> None:
-        """Remove all rules and documents; credentials and the file stay, so that running processes go on."""
+        """
+        Remove all rules and documents, and the version that the file is bound to; credentials and the file stay, so
+        that running processes go on.
+        """
         with self.transaction() as connection:
             connection.execute("DELETE FROM rules")
             connection.execute("DELETE FROM bodies")
             connection.execute("DELETE FROM documents WHERE kind <> 'user'")
-            connection.execute("DELETE FROM meta WHERE key LIKE 'no_alerts_index:%'")
+            connection.execute("DELETE FROM meta WHERE key = 'stack' OR key LIKE 'no_alerts_index:%'")
             connection.execute("UPDATE schedule SET runs = 0")
 
 

@@ -50,17 +50,26 @@ _LIST_CHANGES = ("name", "description", "type", "tags", "meta")
 
 @dataclass(slots=True)
 class Imported:
-    """What became of the lists and items of a file; the errors are entries of the answer."""
+    """
+    What became of the lists and items of a file; the errors are entries of the answer. `repeated` are those of them
+    that tell of an id which came twice: nothing failed, the last one counts.
+    """
 
     lists: int = 0
     items: int = 0
     list_errors: list[Body] = field(default_factory=list)
     item_errors: list[Body] = field(default_factory=list)
+    repeated: list[Body] = field(default_factory=list)
 
     @property
     def errors(self) -> list[Body]:
         """All errors, those of lists first."""
         return [*self.list_errors, *self.item_errors]
+
+    @property
+    def failures(self) -> list[Body]:
+        """The errors of what was not imported."""
+        return [error for error in self.errors if all(error is not one for one in self.repeated)]
 
 
 def _error(status: int, message: str, **names: str) -> Body:
@@ -84,8 +93,8 @@ def import_exceptions(
     wrong = [
         _error(400, f"Error found importing exception list: {text}", list_id="(unknown list_id)") for text in unreadable
     ]
-    lists, repeated_lists = _checked_lists(call, entries)
-    items, repeated_items = _checked_items(call, entries)
+    lists, wrong_lists = _checked_lists(call, entries, outcome.repeated)
+    items, wrong_items = _checked_items(call, entries, outcome.repeated)
     if as_new:
         lists, items = _renamed(lists, items)
     with call.kibana.documents.joined():
@@ -93,12 +102,12 @@ def import_exceptions(
             _import_list(call, outcome, given, overwrite=overwrite)
         for given in items:
             _import_item(call, outcome, given, overwrite=overwrite)
-    outcome.list_errors += [*wrong, *repeated_lists]
-    outcome.item_errors += repeated_items
+    outcome.list_errors += [*wrong, *wrong_lists]
+    outcome.item_errors += wrong_items
     return outcome
 
 
-def _checked_lists(call: Call, entries: list[Body]) -> tuple[list[Body], list[Body]]:
+def _checked_lists(call: Call, entries: list[Body], repeated: list[Body]) -> tuple[list[Body], list[Body]]:
     """The valid lists, the last of each id, and what is wrong with the others."""
     found: dict[str, Body] = {}
     errors: list[Body] = []
@@ -111,12 +120,13 @@ def _checked_lists(call: Call, entries: list[Body]) -> tuple[list[Body], list[Bo
             continue
         if given["list_id"] in found:
             message = f'More than one exception list with list_id: "{given["list_id"]}" found in imports.'
-            errors.append(_error(400, f"{message} The last list will be used.", list_id=given["list_id"]))
+            repeated.append(_error(400, f"{message} The last list will be used.", list_id=given["list_id"]))
+            errors.append(repeated[-1])
         found[given["list_id"]] = given
     return list(found.values()), errors
 
 
-def _checked_items(call: Call, entries: list[Body]) -> tuple[list[Body], list[Body]]:
+def _checked_items(call: Call, entries: list[Body], repeated: list[Body]) -> tuple[list[Body], list[Body]]:
     """The valid items, the last of each id within a list, and what is wrong with the others."""
     found: dict[tuple[str, str], Body] = {}
     errors: list[Body] = []
@@ -131,7 +141,8 @@ def _checked_items(call: Call, entries: list[Body]) -> tuple[list[Body], list[Bo
         key = (given["list_id"], given["item_id"])
         if key in found:
             message = f'More than one exception list item with item_id: "{given["item_id"]}" found in imports.'
-            errors.append(_error(400, f"{message} The last item will be used.", item_id=given["item_id"]))
+            repeated.append(_error(400, f"{message} The last item will be used.", item_id=given["item_id"]))
+            errors.append(repeated[-1])
         found[key] = given
     return list(found.values()), errors
 

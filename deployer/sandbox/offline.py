@@ -18,13 +18,13 @@ from deployer.sandbox.exception_import import import_exceptions
 from deployer.sandbox.kibana import Kibana, open_kibana
 from deployer.sandbox.kinds import SPACE
 from deployer.sandbox.messages import Body, NotJsonError, Request, from_json
-from deployer.sandbox.options import Options
+from deployer.sandbox.options import DEFAULT_STACK, Options
 from deployer.sandbox.rules import crud, fields, prepackaged, shape, writing
 from deployer.sandbox.rules.import_connectors import import_connectors
 from deployer.sandbox.rules.import_file import ImportFile, read_file
 from deployer.sandbox.schema import Issues, render
 from deployer.sandbox.users import User
-from deployer.sandbox.versions import Version, parse_version
+from deployer.sandbox.versions import Version
 
 
 def reset(data: str) -> None:
@@ -39,25 +39,38 @@ def reset(data: str) -> None:
         database.release()
 
 
-def seed(data: str, path: str, *, space: str = "default") -> int:
+def seed(data: str, path: str, *, space: str = "default", stack: str | None = None) -> int:
     """
     Load exports, an `.ndjson` file or all of a folder, in the place of what has the same identity; returns how many
-    objects. A rule that was prebuilt where it was exported is prebuilt here, its content being an asset.
+    objects. Rules, exception lists with their items, and connectors are taken; a rule that was prebuilt where it was
+    exported is prebuilt here, its content being an asset. `stack` is the version of a file that is new.
 
-    Raises SandboxError for a file that cannot be read and for the first rule that Kibana would refuse.
+    Raises SandboxError for a file that cannot be read and for the first object that Kibana would refuse; what earlier
+    files held is there then.
     """
     files = _files(Path(path))
-    kibana = _open(data)
+    kibana = _open(data, stack)
     call = _call(kibana, space, "elastic")
     count = 0
     for file in files:
-        found = read_file(file.read_bytes(), kibana.version)
-        if found.errors:
-            raise SandboxError(f"{file}: {found.errors[0]['error']['message']}")
+        found = read_file(_content(file), kibana.version)
+        _refuse(file, found.errors)
         with kibana.database.transaction():
-            count += _seed_file(call, found)
+            count += _seed_file(call, file, found)
     kibana.database.release()
     return count
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as exc:
+        raise SandboxError(f"{file} cannot be read: {exc.strerror}.") from exc
+
+
+def _refuse(file: Path, errors: list[Body]) -> None:
+    if errors:
+        raise SandboxError(f"{file}: {errors[0]['error']['message']}")
 
 
 def _files(path: Path) -> list[Path]:
@@ -67,9 +80,10 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _seed_file(call: Call, found: ImportFile) -> int:
+def _seed_file(call: Call, file: Path, found: ImportFile) -> int:
     exceptions = import_exceptions(call, found.exceptions, overwrite=True)
     connectors = import_connectors(call, found.connectors, overwrite=True)
+    _refuse(file, [*exceptions.failures, *connectors.errors])
     for rule_id, props in found.rules.items():
         _seed_rule(call, props, prebuilt=rule_id in found.installed)
     return len(found.rules) + exceptions.lists + exceptions.items + connectors.count
@@ -159,13 +173,12 @@ def _listed(have: Any, operator: str, value: Any) -> list[Any]:
     return [entry for entry in have if entry not in values]
 
 
-def _open(data: str) -> Kibana:
-    """The data file under the version that it was last served with."""
+def _open(data: str, stack: str | None = None) -> Kibana:
+    """The data file under the version that it was last served with; a new one under `stack`, or the default."""
     database = Database(data)
     written = database.meta("stack")
     database.release()
-    version = parse_version(written) if written else None
-    return open_kibana(Options(data, stack_version=str(version) if version else "9.3"))
+    return open_kibana(Options(data, stack_version=written or stack or DEFAULT_STACK))
 
 
 def _call(kibana: Kibana, space: str, user: str) -> Call:

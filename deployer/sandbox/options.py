@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+DEFAULT_STACK = "9.3"
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -19,7 +21,7 @@ class Options:
     data: str
     host: str = "127.0.0.1"
     port: int = 5601
-    stack_version: str = "9.3"
+    stack_version: str = DEFAULT_STACK
     latency_ms: float = 0.0
     rule_cost_ms: float = 0.0
     refresh_ms: float = 0.0

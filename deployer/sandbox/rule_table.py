@@ -126,10 +126,10 @@ class RuleTable:
         query = f"SELECT {column} FROM rules WHERE space = ? ORDER BY pk"  # noqa: S608 - callers name a column
         return [row[0] for row in self._database.connection().execute(query, (space,))]
 
-    def with_default_list(self, list_id: str, *, but: str) -> list[str]:
-        """Ids of the rules, other than `but`, whose `rule_default` list this is (facts.md section 7.2)."""
+    def with_default_list(self, space: str, list_id: str, *, but: str) -> list[str]:
+        """Ids of the rules of the space, other than `but`, whose `rule_default` list this is (facts.md section 7.2)."""
         rows = self._database.connection().execute(
-            "SELECT id FROM rules WHERE default_list = ? AND id <> ?", (list_id, but)
+            "SELECT id FROM rules WHERE default_list = ? AND space = ? AND id <> ?", (list_id, space, but)
         )
         return [row[0] for row in rows]
 

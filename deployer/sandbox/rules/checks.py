@@ -101,7 +101,7 @@ def check_default_list(call: Call, references: list[Body], rule_id: str = "") ->
     if len(defaults) > 1:
         raise SiemError(400, "More than one default exception list found on rule")
     if defaults:
-        others = call.kibana.rules.with_default_list(defaults[0], but=rule_id)
+        others = call.kibana.rules.with_default_list(call.space, defaults[0], but=rule_id)
         if others:
             about = f" for rule: {rule_id}" if rule_id else ""
             raise SiemError(409, f"default exception list{about} already exists in rule(s): {','.join(others)}")
