@@ -178,6 +178,27 @@ def format_(
     raise typer.Exit(command.format_files(_workspace(ctx, json_), options))
 
 
+@app.command(epilog="Examples: deployer schema rule > rule.schema.json; deployer schema --write .schemas")
+def schema(
+    ctx: typer.Context,
+    kind: Annotated[
+        str | None, typer.Argument(help="rule, environment, project, exceptions or prebuilt.", metavar="KIND")
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="DIR", help="Write all of them, and print what Taplo needs.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of a file that people write, for editors."""
+    from deployer.commands import schema as command
+    from deployer.errors import UsageError
+
+    if (kind is None) == (write is None):
+        raise UsageError("schema needs one of KIND and --write DIR", hint=f"kinds are {', '.join(command.KINDS)}")
+    if write:
+        raise typer.Exit(command.write_all(_workspace(ctx, False), write))
+    raise typer.Exit(command.show(_console(ctx, False), str(kind)))
+
+
 @app.command(epilog="Examples: deployer plan -e prod; deployer plan -e prod -o plan.json --detailed-exitcode")
 def plan(
     ctx: typer.Context,

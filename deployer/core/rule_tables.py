@@ -15,21 +15,21 @@ from deployer.core.kinds import kind_of
 from deployer.core.stack import parts
 from deployer.core.suggestion import closest, did_you_mean
 
-_TABLES: Final = ("metadata", "rule", "transform")
-_TEXTS: Final = ("maturity", "min_stack_version", "creation_date", "updated_date", "deprecation_date")
-_FIELD_OF: Final = {"field": "new_terms_fields", "history_window_start": "history_window_start"}
-_PLUGINS: Final[Mapping[str, tuple[str, ...]]] = {
+TABLES: Final = ("metadata", "rule", "transform")
+TEXTS: Final = ("maturity", "min_stack_version", "creation_date", "updated_date", "deprecation_date")
+FIELD_OF: Final = {"field": "new_terms_fields", "history_window_start": "history_window_start"}
+PLUGINS: Final[Mapping[str, tuple[str, ...]]] = {
     "osquery": ("label", "query", "ecs_mapping"),
     "investigate": ("label", "description", "providers", "relativeFrom", "relativeTo"),
 }
-_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {"osquery": ("query",), "investigate": ("providers",)}
-_LISTS: Final = ("providers",)
-_FREE: Final = ("ecs_mapping",)
+NEEDED: Final[Mapping[str, tuple[str, ...]]] = {"osquery": ("query",), "investigate": ("providers",)}
+LISTS: Final = ("providers",)
+FREE: Final = ("ecs_mapping",)
 
 
 def table_flaws(data: Mapping[str, Any]) -> Iterator[Flaw]:
     """Yield what is wrong outside the payload. Paths start at the top of the file: `("metadata", "maturity")`."""
-    for name in data.keys() - set(_TABLES):
+    for name in data.keys() - set(TABLES):
         remedy = _elsewhere(name, data)
         yield Flaw((name,), f"a rule file has no table or key {name}; it would get lost", "unknown-key", remedy)
     yield from _metadata_flaws(data.get("metadata", {}))
@@ -41,7 +41,7 @@ def table_flaws(data: Mapping[str, Any]) -> Iterator[Flaw]:
 
 
 def _elsewhere(name: str, data: Mapping[str, Any]) -> str:
-    meant = closest(name, _TABLES)
+    meant = closest(name, TABLES)
     if meant and meant not in data:
         return f'did you mean "{meant}"?'
     return f"write [rule.{name}], or put it under [metadata.extended]"
@@ -51,7 +51,7 @@ def _metadata_flaws(metadata: Any) -> Iterator[Flaw]:
     if not isinstance(metadata, Mapping):
         yield _wrong(("metadata",), "a table", metadata)
         return
-    for name in _TEXTS:
+    for name in TEXTS:
         if name in metadata and not isinstance(metadata[name], str):
             yield _wrong(("metadata", name), "text", metadata[name], "write it in quotes")
     version = metadata.get("min_stack_version")
@@ -86,7 +86,7 @@ def _new_terms_flaws(table: Any) -> Iterator[Flaw]:
 
 def _names(here: Path, table: Mapping[str, Any], spelled: str) -> Iterator[Flaw]:
     """Judge `field`, which can only say which field this table is about."""
-    wanted = _FIELD_OF[spelled]
+    wanted = FIELD_OF[spelled]
     if table.get("field", wanted) != wanted:
         yield Flaw((*here, "field"), f"field can only be {wanted} here", "wrong-value", f'write field = "{wanted}"')
 
@@ -95,8 +95,8 @@ def _transform_flaws(transform: Any) -> Iterator[Flaw]:
     if not isinstance(transform, Mapping):
         yield _wrong(("transform",), "a table", transform)
         return
-    yield from _keys(("transform",), transform, tuple(_PLUGINS), ())
-    for plugin in _PLUGINS:
+    yield from _keys(("transform",), transform, tuple(PLUGINS), ())
+    for plugin in PLUGINS:
         entries = transform.get(plugin, [])
         if not isinstance(entries, list):
             yield _wrong(("transform", plugin), "a list", entries, f"write [[transform.{plugin}]]")
@@ -109,17 +109,17 @@ def _entry_flaws(here: Path, plugin: str, entry: Any) -> Iterator[Flaw]:
     if not isinstance(entry, Mapping):
         yield _wrong(here, "a table", entry)
         return
-    yield from _keys(here, entry, _PLUGINS[plugin], _NEEDED[plugin])
-    for name in _PLUGINS[plugin]:
+    yield from _keys(here, entry, PLUGINS[plugin], NEEDED[plugin])
+    for name in PLUGINS[plugin]:
         kind, fits = _kind_wanted(name)
         if name in entry and not fits(entry[name]):
             yield _wrong((*here, name), kind, entry[name])
 
 
 def _kind_wanted(name: str) -> tuple[str, Callable[[Any], bool]]:
-    if name in _LISTS:
+    if name in LISTS:
         return "a list", lambda value: isinstance(value, list)
-    if name in _FREE:
+    if name in FREE:
         return "a table", lambda value: isinstance(value, Mapping)
     return "text", lambda value: isinstance(value, str)
 

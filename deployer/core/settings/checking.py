@@ -6,8 +6,10 @@ import re
 
 from deployer.core.settings.nodes import Node
 from deployer.core.settings.reading import list_of, text, whole
+from deployer.core.settings.sketch import accepts
 
 
+@accepts({"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 100}, "minItems": 2, "maxItems": 2})
 def band(node: Node) -> tuple[int, int]:
     """Read the lowest and the highest risk score: `[0, 21]`."""
     found = list_of(whole(0, 100))(node)

@@ -12,11 +12,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from deployer.core.checks.check import Check
 from deployer.core.checks.policy import LEVELS, Policy, Setting
 from deployer.core.checks.registry import CHECKS
 from deployer.core.settings.nodes import Node
 from deployer.core.settings.reading import Reader, Table, choice, list_of, selectors
+from deployer.core.settings.sketch import accepts, describe
 
 
 def checks(node: Node) -> Policy:
@@ -27,6 +30,11 @@ def checks(node: Node) -> Policy:
 
 
 def _settings(check: Check) -> Reader[tuple[Setting, ...]]:
+    def schema() -> dict[str, Any]:
+        one = describe(_setting(check))
+        return {"anyOf": [{"enum": list(LEVELS)}, one, {"type": "array", "items": one}]}
+
+    @accepts(schema)
     def reader(node: Node) -> tuple[Setting, ...]:
         if isinstance(node.value, str):
             return (Setting(choice(LEVELS)(node)),)

@@ -24,7 +24,7 @@ from deployer.core.settings.nodes import Node, SettingsFile, WrongError
 from deployer.core.settings.overrides import overrides
 from deployer.core.settings.policies import connectors, deploy, limits, ownership, promotion, rules
 from deployer.core.settings.project import read_project
-from deployer.core.settings.reading import Table
+from deployer.core.settings.reading import Reader, Table
 from deployer.core.suggestion import did_you_mean
 from deployer.errors import Problem, Severity
 
@@ -169,6 +169,11 @@ def _target(tree: Node, names: tuple[str, str, str], given: Given) -> _Target:
         overrides=table.read("override", overrides(given.fields), ()),
     )
     return _Target(table.done(environment, SECTION_OF), tree)
+
+
+def environment_file(given: Given) -> Reader[Environment]:
+    """Read the tables of a whole file as one target of it; `extends` and `space` are for `layers`."""
+    return lambda node: _target(node, ("", "default", ""), given).environment
 
 
 def _across(targets: Sequence[_Target], names: Collection[str], *, nameless: bool) -> Iterable[tuple[_Target, Problem]]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from deployer.core.settings.nodes import Node, SettingsFile, WrongError, node_of, wrong_type
 from deployer.core.settings.reading import Reader, Table, choice, list_of, text
+from deployer.core.settings.sketch import accepts, also_accepts
 from deployer.core.shape.models import LIST_TYPES
 from deployer.errors import Problem, Severity
 
@@ -49,17 +50,25 @@ class ExceptionsChecked:
 
 def check_exceptions(file: SettingsFile, today: date) -> ExceptionsChecked:
     """Return the lists and items that a file names, and every Problem of it. An item past its time is a warning."""
-    root = node_of(file.data, file)
     named: list[Named] = []
     problems: list[Problem] = []
     try:
-        table = Table(root)
-        table.read("metadata", _metadata, None)
-        table.need("exceptions", list_of(_exception(named, problems, today)), (), "write [[exceptions]]")
-        table.done(None)
+        exceptions_file(named, problems, today)(node_of(file.data, file))
     except WrongError as error:
         problems.extend(error.problems)
     return ExceptionsChecked(tuple(named), tuple(problems))
+
+
+def exceptions_file(named: list[Named], notes: list[Problem], today: date) -> Reader[None]:
+    """Read a whole file; what it names and what deserves a word is added to the lists."""
+
+    def reader(node: Node) -> None:
+        table = Table(node)
+        table.read("metadata", _metadata, None)
+        table.need("exceptions", list_of(_exception(named, notes, today)), (), "write [[exceptions]]")
+        table.done(None)
+
+    return reader
 
 
 def repeated(named: Iterator[Named] | list[Named]) -> Iterator[Problem]:
@@ -139,6 +148,7 @@ def _shared_keys(table: Table) -> None:
     table.read("meta", lambda node: Table(node).node, None)
 
 
+@also_accepts({"type": "string"})
 def _comment(node: Node) -> None:
     if isinstance(node.value, str):
         return
@@ -163,7 +173,7 @@ def _entry(kinds: tuple[str, ...]) -> Reader[None]:
         table = Table(node)
         table.need("field", text, "", 'write field = "…"')
         kind = table.need("type", choice(kinds), "", f"write one of {', '.join(kinds)}")
-        if kind != "nested":
+        if kind not in ("", "nested"):
             table.need("operator", choice(_OPERATORS), "", 'write operator = "included"')
         readers: dict[str, tuple[str, Reader[Any]]] = {
             "match": ("value", text),
@@ -196,6 +206,7 @@ def _value_list(node: Node) -> None:
     table.done(None)
 
 
+@accepts({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}"})  # editors see a TOML time as text
 def _moment(node: Node) -> datetime:
     """Read a time, as text in Kibana's form or as TOML has it."""
     value = node.value

@@ -34,7 +34,7 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 
 SECTION_OF: Final[Mapping[str, str]] = {key: section for section, keys in SECTIONS.items() for key in keys}
 
-_NOT_IN_SPACE: Final = ("url", "cloud_id", "space", "spaces", "extends")
+NOT_IN_SPACE: Final = ("url", "cloud_id", "space", "spaces", "extends")
 
 _EXCLUSIVE: Final = (
     (frozenset({"url"}), frozenset({"cloud_id"})),
@@ -161,11 +161,11 @@ def _unfold(space: Node, problems: list[Problem]) -> Node:
     """Return `[space.NAME]` as if it were a whole file."""
     tables: dict[str, Node] = {key: node for key, node in space.value.items() if key not in (*SECTION_OF, "extends")}
     if _table(tables.get("kibana")):
-        problems += [_not_here(node, key) for key, node in tables["kibana"].value.items() if key in _NOT_IN_SPACE]
-        tables["kibana"] = _without(tables["kibana"], *_NOT_IN_SPACE)
+        problems += [_not_here(node, key) for key, node in tables["kibana"].value.items() if key in NOT_IN_SPACE]
+        tables["kibana"] = _without(tables["kibana"], *NOT_IN_SPACE)
     for key, node in space.value.items():
         section = SECTION_OF.get(key, "")
-        if key in _NOT_IN_SPACE:
+        if key in NOT_IN_SPACE:
             problems.append(_not_here(node, key))
         elif section:
             table = tables.get(section, Node({}, space.file, (*space.keys, section)))

@@ -12,6 +12,7 @@ from deployer.core.selector import parse_selector
 from deployer.core.settings.nodes import Node, WrongError, wrong_type
 from deployer.core.settings.policies import unknown_field
 from deployer.core.settings.reading import Reader, Table, list_of, mapping_of, selectors, text
+from deployer.core.settings.sketch import accepts
 from deployer.core.suggestion import did_you_mean
 from deployer.errors import Problem
 
@@ -57,6 +58,11 @@ def _settings(fields: Collection[str]) -> Reader[dict[str, Any]]:
     two one meaning, and a missing pair of quotes must not throw away the rest of a field.
     """
 
+    def schema() -> dict[str, Any]:
+        heads = "|".join(sorted(set(fields) - set(_IDENTITY)))
+        return {"type": "object", "propertyNames": {"pattern": rf"^({heads})(\.[^.]+)*$"}}
+
+    @accepts(schema)
     def reader(node: Node) -> dict[str, Any]:
         if not isinstance(node.value, dict):
             raise wrong_type(node, "a table", 'for example set = { interval = "10m" }')
@@ -134,6 +140,7 @@ def _tag(node: Node) -> str:
 def action(node: Node) -> dict[str, Any]:
     """Read one action: an object of Kibana's API, with `connector`, a name of [connectors], in place of its `id`."""
     table = Table(node)
+    table.knows(*_ACTION_KEYS)
     table.read("connector", text, "")
     table.read("id", text, "")
     if ("connector" in table) == ("id" in table):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from datetime import date
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from deployer.core.environment import (
     Conflict,
@@ -38,6 +38,7 @@ from deployer.core.settings.reading import (
     selectors,
     text,
 )
+from deployer.core.settings.sketch import TEXT, accepts, also_accepts
 from deployer.core.suggestion import did_you_mean
 from deployer.errors import Problem
 
@@ -71,6 +72,7 @@ def rules(today: date) -> Reader[RulesPolicy]:
 def _exclusion(today: date) -> Reader[Exclusion]:
     """Read one entry of `exclude`: a selector, or a table with `match`, `reason`, `until`."""
 
+    @also_accepts(TEXT)
     def reader(node: Node) -> Exclusion:
         if not isinstance(node.value, dict):
             return Exclusion(selector(node))
@@ -106,6 +108,11 @@ def ownership(fields: Collection[str]) -> Reader[OwnershipPolicy]:
 def _owners(fields: Collection[str]) -> Reader[dict[str, Ownership]]:
     """Read `[ownership.fields]`: a top-level field name or "*" to an owner."""
 
+    def schema() -> dict[str, Any]:
+        owner = {"enum": list(get_args(Ownership))}
+        return {"type": "object", "properties": dict.fromkeys((*fields, "*"), owner), "additionalProperties": False}
+
+    @accepts(schema)
     def reader(node: Node) -> dict[str, Ownership]:
         table = Table(node)
         for name in node.value:
@@ -140,6 +147,15 @@ def limits(node: Node) -> Limits:
     return table.done(found, SECTION_OF)
 
 
+@accepts(
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 0},
+            {"type": "string", "pattern": r"^\s*(100|[0-9]{1,2})%\s*$"},
+            {"enum": [_UNLIMITED]},
+        ]
+    }
+)
 def _limit(node: Node) -> Limit | None:
     """Read a number of rules, a percentage, or "unlimited" (which takes an inherited limit off)."""
     remedy = 'write a number (10), a percentage ("40%") or "unlimited"'
@@ -196,6 +212,7 @@ def connectors(node: Node) -> dict[str, ConnectorRef]:
     return mapping_of(_connector)(node)
 
 
+@also_accepts(TEXT)
 def _connector(node: Node) -> ConnectorRef:
     if isinstance(node.value, str):
         return ConnectorRef(name=text(node))

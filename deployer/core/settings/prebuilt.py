@@ -16,9 +16,7 @@ _MANAGED: Final = ("enabled", "actions", "exceptions")
 def prebuilt_problems(file: SettingsFile) -> Iterator[Problem]:
     """Yield what is wrong with one file."""
     try:
-        table = Table(node_of(file.data, file))
-        entries = table.read("prebuilt", list_of(_entry), ())
-        table.done(None)
+        entries = prebuilt_file(node_of(file.data, file))
     except WrongError as error:
         yield from error.problems
         return
@@ -28,6 +26,12 @@ def prebuilt_problems(file: SettingsFile) -> Iterator[Problem]:
             message = f"rule {rule_id} is there twice"
             yield node.problem(message, "duplicate-rule-id", "make one entry of the two", key="rule_id")
         seen.add(rule_id)
+
+
+def prebuilt_file(node: Node) -> tuple[tuple[str, Node], ...]:
+    """Read a whole file: the ids of the rules, each with its entry."""
+    table = Table(node)
+    return table.done(table.read("prebuilt", list_of(_entry), ()))
 
 
 def _entry(node: Node) -> tuple[str, Node]:

@@ -9,6 +9,7 @@ from deployer.core.checks.policy import Policy
 from deployer.core.environment import Project
 from deployer.core.settings.nodes import Node, SettingsFile, WrongError, node_of
 from deployer.core.settings.reading import Table, list_of, text
+from deployer.core.settings.sketch import TEXT, accepts
 from deployer.errors import Problem
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -23,12 +24,13 @@ def read_project(file: SettingsFile | None) -> tuple[Project, tuple[Problem, ...
     if file is None:
         return Project(), ()
     try:
-        return _project(node_of(file.data, file)), ()
+        return project_file(node_of(file.data, file)), ()
     except WrongError as error:
         return Project(), error.problems
 
 
-def _project(node: Node) -> Project:
+def project_file(node: Node) -> Project:
+    """Read the whole file. Raises WrongError with everything that is wrong in it."""
     table, built_in = Table(node), Project()
     project = Project(
         name=table.read("project", _name, ""),
@@ -44,6 +46,7 @@ def _project(node: Node) -> Project:
     return table.done(project)
 
 
+@accepts({"type": "string", "pattern": f"^{_NAME.pattern}$"})
 def _name(node: Node) -> str:
     """Read the name that goes into the ownership marker of every rule."""
     name = text(node)
@@ -53,6 +56,7 @@ def _name(node: Node) -> str:
     return name
 
 
+@accepts({"anyOf": [TEXT, {"type": "array", "items": TEXT}]})
 def _folders(node: Node) -> tuple[str, ...]:
     """Read one folder or several, relative to the project, none inside another."""
     folders = (_folder(node),) if isinstance(node.value, str) else list_of(_folder)(node)

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from deployer.core.selector import Selector, SelectorError, parse_selector
 from deployer.core.settings.nodes import Node, WrongError, wrong_type
+from deployer.core.settings.sketch import TEXT, Sketch, describe
 from deployer.core.suggestion import closest, did_you_mean
 from deployer.errors import Problem
 
@@ -34,6 +35,9 @@ class Table:
         if not isinstance(node.value, dict):
             raise wrong_type(node, "a table")
         self.node = node
+        self._sketch = node if isinstance(node, Sketch) else None
+        if self._sketch:
+            self._sketch.table()
         self._asked: set[str] = set()
         self._problems: list[Problem] = []
 
@@ -49,6 +53,8 @@ class Table:
     def read(self, key: str, reader: Reader[T], default: D) -> T | D:
         """Return what `reader` makes of the key; `default` where it is missing, or wrong, which is then reported."""
         self._asked.add(key)
+        if self._sketch:
+            self._sketch.key(key, reader)
         if key not in self.node.value:
             return default
         try:
@@ -59,7 +65,9 @@ class Table:
 
     def need(self, key: str, reader: Reader[T], default: D, remedy: str) -> T | D:
         """Read a key that must be there."""
-        if key not in self.node.value:
+        if self._sketch:
+            self._sketch.key(key, reader, needed=True)
+        elif key not in self.node.value:
             self._asked.add(key)
             self.add(self.node.problem(f'"{key}" is missing', "missing-key", remedy))
         return self.read(key, reader, default)
@@ -67,6 +75,9 @@ class Table:
     def knows(self, *keys: str) -> None:
         """Take note of keys that somebody else reads."""
         self._asked.update(keys)
+        if self._sketch:
+            for key in keys:
+                self._sketch.key(key, None)
 
     def add(self, *problems: Problem) -> None:
         """Report something that several keys say together."""
@@ -78,6 +89,9 @@ class Table:
 
         A key that nobody asked for is one of them; `elsewhere` maps keys to the table that they belong to.
         """
+        if self._sketch:
+            self._sketch.close()
+            return result
         for key in self.node.value.keys() - self._asked:
             self._problems.append(self._unknown(key, elsewhere or {}))
         if self._problems:
@@ -99,6 +113,8 @@ def _in_space(node: Node) -> bool:
 
 def text(node: Node) -> str:
     """Read a text that is not empty."""
+    if isinstance(node, Sketch):
+        node.says(TEXT)
     if not isinstance(node.value, str):
         raise wrong_type(
             node, "text", f'write it in quotes: "{node.value}"' if type(node.value) in (int, float) else ""
@@ -110,6 +126,8 @@ def text(node: Node) -> str:
 
 def flag(node: Node) -> bool:
     """Read true or false."""
+    if isinstance(node, Sketch):
+        node.says({"type": "boolean"})
     if not isinstance(node.value, bool):
         raise wrong_type(node, "true or false", "without quotes")
     return node.value
@@ -119,6 +137,8 @@ def whole(low: int, high: int) -> Reader[int]:
     """Read a whole number between `low` and `high`, both included."""
 
     def reader(node: Node) -> int:
+        if isinstance(node, Sketch):
+            node.says({"type": "integer", "minimum": low, "maximum": high})
         if isinstance(node.value, bool) or not isinstance(node.value, int):
             raise wrong_type(node, "a whole number")
         if not low <= node.value <= high:
@@ -132,6 +152,8 @@ def choice(options: Collection[T]) -> Reader[T]:
     """Read one of a few words."""
 
     def reader(node: Node) -> T:
+        if isinstance(node, Sketch):
+            node.says({"enum": list(options)})
         if not isinstance(node.value, str):
             raise wrong_type(node, "text")
         for option in options:
@@ -148,6 +170,8 @@ def choice(options: Collection[T]) -> Reader[T]:
 
 def day(node: Node) -> date:
     """Read a date without a time."""
+    if isinstance(node, Sketch):
+        node.says({"type": "string", "format": "date"})  # editors see a TOML date as text
     if isinstance(node.value, date) and not isinstance(node.value, datetime):
         return node.value
     remedy = "write the day alone, without quotes: 2026-12-31"
@@ -164,6 +188,8 @@ def parse_duration(written: str) -> float:
 
 def duration(node: Node) -> float:
     """Read a duration, in seconds."""
+    if isinstance(node, Sketch):
+        node.says({"type": "string", "pattern": rf"^\s*{_DURATION.pattern}\s*$"})
     remedy = 'write a number and a unit: "90s", "20m", "24h", "30d"'
     if not isinstance(node.value, str):
         raise wrong_type(node, "a duration", remedy)
@@ -185,6 +211,8 @@ def list_of(reader: Reader[T]) -> Reader[tuple[T, ...]]:
     """Read a list whose every item `reader` reads; the wrong items are reported together."""
 
     def read_list(node: Node) -> tuple[T, ...]:
+        if isinstance(node, Sketch):
+            node.says({"type": "array", "items": describe(reader)})
         if not isinstance(node.value, tuple):
             raise wrong_type(node, "a list", "put it into [ ]" if isinstance(node.value, (str, dict)) else "")
         return _read_all(node.value, reader)
@@ -201,6 +229,8 @@ def mapping_of(reader: Reader[T]) -> Reader[dict[str, T]]:
     """Read a table with free keys whose every value `reader` reads."""
 
     def read_mapping(node: Node) -> dict[str, T]:
+        if isinstance(node, Sketch):
+            node.says({"type": "object", "additionalProperties": describe(reader)})
         if not isinstance(node.value, dict):
             raise wrong_type(node, "a table")
         return dict(zip(node.value, _read_all(node.value.values(), reader), strict=True))
@@ -224,6 +254,8 @@ def _read_all(nodes: Iterable[Node], reader: Reader[T]) -> tuple[T, ...]:
 
 def selector(node: Node) -> Selector:
     """Read one selector."""
+    if isinstance(node, Sketch):
+        node.says(TEXT)
     if not isinstance(node.value, str):
         raise wrong_type(node, "a selector", 'write it as text: "tag:Data Source: AWS"')
     try:

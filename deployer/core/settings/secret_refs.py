@@ -8,11 +8,13 @@ from typing import Final
 from deployer.core.environment import SecretRef
 from deployer.core.settings.nodes import Node, wrong_type
 from deployer.core.settings.reading import text
+from deployer.core.settings.sketch import accepts
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REMEDY: Final = 'name where it is: "env:KIBANA_API_KEY", or "file:PATH" outside the checkout'
 
 
+@accepts({"type": "string", "pattern": r"^\s*(env:[A-Za-z_][A-Za-z0-9_]*|file:.*\S)\s*$"})
 def secret_ref(node: Node) -> SecretRef:
     """Read `env:NAME` or `file:PATH`."""
     if not isinstance(node.value, str):
