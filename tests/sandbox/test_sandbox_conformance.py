@@ -72,6 +72,7 @@ def test_the_listed_sections_are_those_of_facts() -> None:
         ({"a": []}, {"a": [1]}),
         ({"a": {"<has>": [{"b": 1}]}}, {"a": [{"b": 2}]}),
         ({"a": {"<length>": 2}}, {"a": [1]}),
+        ({"a": {"<not>": 1}}, {"a": 1}),
     ],
 )
 def test_the_runner_sees_differences(expected: Any, found: Any) -> None:
