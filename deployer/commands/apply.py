@@ -112,6 +112,8 @@ def _judged_here(workspace: Workspace, environment: Environment, plan: Plan, opt
         words=frozenset({plan.event, *(("allow",) if plan.allow else ())}),
     )
     verdicts = judged_again(plan.notes.verdicts, environment.deploy, run)
+    if verdicts == plan.notes.verdicts:
+        return plan  # and its text, which a journal can keep as it is
     return replace(plan, notes=replace(plan.notes, verdicts=verdicts))
 
 

@@ -29,7 +29,7 @@ _NEIGHBOURS: Final = frozenset({"git-store", "sandbox", "schema"})
 class FileStore:
     """A Store in the folder `root`, which is made by the first write. `location` is how the user wrote it."""
 
-    batch = 25
+    batch = 100
 
     def __init__(self, root: Path, location: str) -> None:
         self._root = root
