@@ -1,13 +1,7 @@
 """The three backends that can be tested whole: a folder, a branch of a bare repository, a bucket of a moto server."""
 
-import importlib.util
 import itertools
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +12,7 @@ from deployer.adapters.state.cloud import CloudStore
 from deployer.adapters.state.file import FileStore
 from deployer.adapters.state.place import parse_place
 from deployer.core.ports import Store
+from tests.support.moto import bucket_server
 from tests.support.stores import Backend, git, git_store, plain_environ, s3_environ
 
 KINDS = ("file", "git", "s3")
@@ -42,32 +37,8 @@ def remote(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
     """The URL of a moto server with one bucket, `state`."""
-    missing = [name for name in ("moto", "flask", "obstore") if importlib.util.find_spec(name) is None]
-    if missing:
-        pytest.skip(f"{', '.join(missing)} is not installed: the S3 backend is not tested")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdout=quiet, stderr=quiet) as server:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _await(port, server)
-            with urllib.request.urlopen(urllib.request.Request(f"{url}/state", method="PUT")):
-                yield url
-        finally:
-            server.terminate()
-
-
-def _await(port: int, server: "subprocess.Popen[bytes]") -> None:
-    for _ in range(600):
-        assert server.poll() is None, "the moto server ended"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the moto server did not start")
+    with bucket_server() as url:
+        yield url
 
 
 _prefixes = itertools.count()
