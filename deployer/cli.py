@@ -359,6 +359,48 @@ def release(
     raise typer.Exit(command.release(_workspace(ctx, json_), options))
 
 
+@app.command(
+    epilog="Examples: deployer history -e prod --since 2026-08-01 --rule ID; deployer history -e prod --verify; "
+    "deployer history -e prod --csv > events.csv"
+)
+def history(
+    ctx: typer.Context,
+    env: Envs,
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="From this day or moment on, UTC.")] = "",
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help="Up to this day or moment.")] = "",
+    rule: Annotated[str, typer.Option("--rule", metavar="ID", help="Only what concerns this rule.")] = "",
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, with the sha256 of every event.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check the chain of events, every record and every document.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Show what was done to an environment, or tried on it: who, when, why."""
+    from deployer.commands import history as command
+
+    options = command.Options(tuple(env), since, until, rule, csv, verify)
+    raise typer.Exit(command.history(_workspace(ctx, json_), options))
+
+
+@app.command(
+    epilog="Examples: deployer show 61 -e prod; deployer show rule ID; deployer show --at 2026-08-27T02:30 -e prod"
+)
+def show(
+    ctx: typer.Context,
+    what: Annotated[list[str] | None, typer.Argument(metavar="N | rule ID", help="A deployment, or a rule.")] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="Where to look; default: everywhere; repeats."),
+    ] = None,
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="What ran at this moment.")] = "",
+    json_: Json = False,
+) -> None:
+    """Show one deployment, the life of one rule, or what ran at a moment."""
+    from deployer.commands import history as command
+
+    raise typer.Exit(command.show(_workspace(ctx, json_), tuple(env or ()), what or [], at))
+
+
 @app.command(epilog="Finishes or undoes an interrupted apply: deployer recover -e prod; add --resume to finish it.")
 def recover(
     ctx: typer.Context,

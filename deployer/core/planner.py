@@ -292,6 +292,7 @@ def _finished(draft: Draft, run: Run) -> Plan:
         documents=draft.documents,
         labels=_labels(draft),
         base=situation.record.number if situation.record else None,
+        event="adopt" if changes and all(change.adopts for change in changes) else "deploy",
         notes=notes,
     )
 

@@ -187,7 +187,14 @@ def _nothing_was_sent(error: LostLockError) -> RefusedError:
 def _finished(tx: Transaction, record: Record, pending: tuple[str, ...], gone: list[str]) -> Applied:
     """After the pivot: event, lock, journal. Nothing here undoes the commit; the next apply mends what is missing."""
     written = sum(outcome.status is Status.APPLIED for outcome in tx.outcomes)
-    event = ending.append_commit(tx, record, pending=list(pending), gone=gone)
+    event = ending.append_commit(
+        tx,
+        record,
+        pending=list(pending),
+        gone=gone,
+        held=[hold.rule_id for hold in tx.plan.holds],
+        released=list(tx.plan.released),
+    )
     ending.close(tx)
     applied = Applied(record, tuple(tx.outcomes), written, pending, event)
     if applied.to_look_at:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -203,6 +203,42 @@ class Ledger:
         names = self.store.names(f"{self._environment}/events/")
         found = self.store.read_many(names)
         return tuple(_object(found[name], _EVENT_FORMAT, self._where(name)) for name in names if name in found)
+
+    def stored_events(self) -> tuple[tuple[dict[str, Any], bytes], ...]:
+        """Return the events of the environment with their bytes, oldest first, for who follows the chain."""
+        names = self.store.names(f"{self._environment}/events/")
+        found = self.store.read_many(names)
+        return tuple((_object(found[n], _EVENT_FORMAT, self._where(n)), found[n]) for n in names if n in found)
+
+    def record_sha256(self, number: int) -> str:
+        """Return the sha256 of the stored bytes of a record, "" where it is missing."""
+        stored = self.store.read(self._record(number))
+        return hashlib.sha256(stored.data).hexdigest() if stored else ""
+
+    def committed(self) -> Iterator[Record]:
+        """Yield the committed records of this target, newest first, one at a time: each may hold thousands of rules."""
+        number = self.lock()[0].head
+        while number is not None:
+            record = self.record(number)
+            yield record
+            number = record.previous
+
+    def damaged(self, bundles: Mapping[str, Collection[str]]) -> list[str]:
+        """Return a sentence for every bundle that is missing or damaged, or lacks a document that it should have."""
+        found: list[str] = []
+        for name in sorted(bundles):
+            stored = self.store.read(name)
+            if stored is None:
+                found.append(f"{name} is missing")
+                continue
+            try:
+                documents.check(name, stored.data)
+            except StateError as error:
+                found.append(str(error))
+                continue
+            lost = set(bundles[name]) - documents.find(stored.data, bundles[name]).keys()
+            found += [f"{name} lacks {len(lost)} documents that records name"] if lost else []
+        return found
 
     def journal_prefix(self, tx: str) -> str:
         """Return where the journal of one apply stands."""
