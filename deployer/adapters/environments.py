@@ -122,7 +122,7 @@ def _read(root: Path, path: str, problems: list[Problem]) -> SettingsFile | None
         )
     except UnicodeDecodeError as error:
         message = f"byte {error.start + 1} is not UTF-8"
-        problems.append(Problem(path, 0, 0, "", message, "not-utf-8", "save the file as UTF-8"))
+        problems.append(Problem(path, 0, 0, "", message, "encoding", "save the file as UTF-8"))
     except OSError as error:
         problems.append(
             Problem(path, 0, 0, "", f"cannot be read: {error.strerror}", "unreadable", "look at its rights")

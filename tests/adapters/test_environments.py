@@ -65,7 +65,7 @@ def test_every_case_stands_for_something():
         *("extends-cycle", "unknown-extends", "unknown-space", "not-in-space", "duplicate-target"),
         *(
             "toml-syntax",
-            "not-utf-8",
+            "encoding",
             "unknown-environment",
             "unknown-field",
             "fixed-field",

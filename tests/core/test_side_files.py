@@ -170,6 +170,44 @@ def test_an_item_past_its_time_is_a_warning() -> None:
     assert exception_problems(LISTS.replace("2027-01-31T00:00:00Z", "2026-11-24T00:00:00Z")) == []
 
 
+SIMPLE = """[[list]]
+list_id = "egress"
+description = "Where our own people come from."
+
+[[list.items]]
+item_id = "load-test"
+expires = 2027-03-31
+comments = ["Agreed with its owner."]
+when = { "source.ip" = "203.0.113.30", "user.name" = "load*", "a" = ["b"], "c" = true, "d" = { not = "e" } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "code"),
+    [
+        ("list_id", "list_idd", "list[0].list_idd", "unknown-key"),
+        ("description =", "desription =", "list[0].desription", "unknown-key"),
+        ('item_id = "load-test"', "item_id = 3", "list[0].items[0].item_id", "wrong-type"),
+        ("2027-03-31", "2026-11-23", "list[0].items[0].expires", "expired"),
+        ("2027-03-31", "3", "list[0].items[0].expires", "wrong-type"),
+        ('"203.0.113.30"', "3", 'list[0].items[0].when."source.ip"', "wrong-value"),
+        ('["b"]', "[]", "list[0].items[0].when.a", "wrong-value"),
+        ("when =", "wehn =", "list[0].items[0].wehn", "unknown-key"),
+    ],
+)
+def test_a_mistake_in_our_simpler_form_is_found_at_its_line(old: str, new: str, key: str, code: str) -> None:
+    """`[[list]]` with `when` is judged like the API's form."""
+    assert exception_problems(SIMPLE) == []
+    text = SIMPLE.replace(old, new, 1)
+    changed = [n for n, (a, b) in enumerate(zip(text.split("\n"), SIMPLE.split("\n"), strict=False), 1) if a != b]
+    assert [(p.code, p.line) for p in exception_problems(text) if p.key == key] == [(code, changed[0])]
+
+
+def test_a_file_without_a_list_is_named() -> None:
+    """An exceptions file that describes no list is a mistake."""
+    assert [problem.code for problem in exception_problems("[metadata]\n")] == ["missing-key"]
+
+
 PREBUILT_MISTAKES = [
     ("[[prebuilt]]", "[[prebuild]]", "prebuild", "unknown-key"),
     ('rule_id = "9d', 'ruleid = "9d', "prebuilt[0].ruleid", "unknown-key"),
