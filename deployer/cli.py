@@ -6,6 +6,7 @@ Nothing heavy is imported here: every command imports its own module when it run
 
 from __future__ import annotations
 
+import gc
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -609,6 +610,9 @@ def main() -> None:
     """
     Run the program. A bug is one sentence without `--verbose`: a traceback helps nobody at 3 a.m., and may hold keys.
     """
+    # A run builds thousands of rules and drops next to nothing in cycles: the usual threshold of 700 objects has them
+    # all looked at again and again, a tenth of the time of `plan` (docs/performance.md).
+    gc.set_threshold(100_000, 20, 20)
     try:
         app()
     except BrokenPipeError:

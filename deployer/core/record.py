@@ -8,7 +8,7 @@ carried over. It is the baseline of the three-way comparison, the proof for prom
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
 from deployer.errors import StateError
@@ -101,9 +101,14 @@ class Record:
 
 def to_json(record: Record) -> dict[str, Any]:
     """Return the record as a JSON object, rules sorted by id."""
-    result: dict[str, Any] = {"format": FORMAT, "version": VERSION, **asdict(record)}
-    result["rules"] = {rule_id: result["rules"][rule_id] for rule_id in sorted(result["rules"])}
-    return result
+    rules = {rule_id: _rule_json(record.rules[rule_id]) for rule_id in sorted(record.rules)}
+    return {"format": FORMAT, "version": VERSION, **asdict(replace(record, rules={})), "rules": rules}
+
+
+def _rule_json(entry: RuleRecord) -> dict[str, Any]:
+    """As `asdict`, which would copy every value of thousands of rules."""
+    values = {slot.name: getattr(entry, slot.name) for slot in fields(entry)}
+    return {**values, "retired": asdict(entry.retired) if entry.retired else None}
 
 
 def from_json(data: Any, *, where: str) -> Record:
