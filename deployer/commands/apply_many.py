@@ -106,8 +106,8 @@ def _held_back(reached: Reached[Plan], why: DeployerError | None) -> Reached[Pla
 
 
 def _agreed_to_all(workspace: Workspace, results: Sequence[Reached[Plan]], request: Request) -> bool:
-    plans = [reached.value for reached in results if reached.value is not None and reached.value.changes]
-    changes = sum(len(plan.changes) for plan in plans)
+    plans = [reached.value for reached in results if reached.value is not None and reached.value.writes]
+    changes = sum(plan.writes for plan in plans)
     if not changes or request.manner.agreed:
         return True
     return workspace.console.ask(f"{request.verb} {plural(changes, 'change')} to {plural(len(plans), 'target')}?")

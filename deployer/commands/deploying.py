@@ -54,7 +54,7 @@ def deploy(
     """
     workspace = carrier.workspace
     refuse(plan)
-    if plan.changes and not (manner.agreed or _asked(carrier, plan)):
+    if plan.writes and not (manner.agreed or _asked(carrier, plan)):
         workspace.console.say("Nothing was changed.")
         return _result(plan, None)
     started = workspace.clock.monotonic()
@@ -92,7 +92,7 @@ def refuse(plan: Plan) -> None:
 
 
 def _asked(carrier: Carrier, plan: Plan) -> bool:
-    return carrier.workspace.console.ask(f"Apply {plural(len(plan.changes), 'change')} to {plan.target.name}?")
+    return carrier.workspace.console.ask(f"Apply {plural(plan.writes, 'change')} to {plan.target.name}?")
 
 
 def _result(plan: Plan, applied: Applied | None) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _show(workspace: Workspace, made: Plan) -> None:
 
 def _code(made: Plan, options: Options) -> ExitCode:
     """Return 3 where apply would change something or would refuse to; drift that is left alone is neither."""
-    would_do = bool(made.changes or made.notes.blocked)
+    would_do = bool(made.writes or made.notes.blocked)
     return ExitCode.CHANGES if options.detailed_exitcode and would_do else ExitCode.DONE
 
 

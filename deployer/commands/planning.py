@@ -18,6 +18,7 @@ from deployer.adapters.rules import RuleTree
 from deployer.commands.contents import lock_of, pinned_files
 from deployer.commands.holding import held_back, held_contents, wanted_ids
 from deployer.commands.leftovers import with_leftovers
+from deployer.commands.listing import Lists, read_there
 from deployer.commands.target import ReadTarget
 from deployer.commands.workspace import Workspace, raise_errors
 from deployer.core.desired import Desired, Rendering, rendered, selected
@@ -27,7 +28,7 @@ from deployer.core.guards import Run
 from deployer.core.held import narrowed
 from deployer.core.plan import Plan
 from deployer.core.planner import make_plan, suspects
-from deployer.core.ports import ServerStatus, SpaceRead
+from deployer.core.ports import Body, ServerStatus, SpaceRead
 from deployer.core.record import Provenance, Record
 from deployer.core.references import Space, any_needs
 from deployer.core.rule_file import RuleFile
@@ -49,17 +50,20 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
     workspace, environment = target.workspace, target.environment
     started = workspace.clock.monotonic()
     lock = lock_of(workspace, environment) if environment.rules.source == "promoted" else None
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(4) as pool:
         loading = pool.submit(lambda: workspace.tree)
         recorded = pool.submit(target.ledger.head)
         reading = pool.submit(_read, target, _Ids(loading, lock.rules if lock else ()))
+        listing = pool.submit(lambda: read_there(target.kibana, workspace.lists))
         tree = _sound(loading)
         head = recorded.result()
         record = head.record
+        raise_errors(workspace.lists.problems)
         status, live = reading.result()
+        lists = Lists(target, wishes, listing.result())
     files = tree.files if lock is None else pinned_files(workspace, target.ledger, lock, tree.files)
     contents = held_contents(target.ledger, record)
-    git, rendering = _desired(target, tree, files, status.version, contents.values())
+    git, rendering = _desired(lists, tree, files, status.version, contents.values())
     back = held_back(record, git, contents, rendering, workspace.clock.now().date())
     desired = back.desired
     raise_errors(desired.problems)
@@ -77,6 +81,7 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
     )
     provenance = provenance_of(workspace, stack=status.version)
     plan = make_plan(situation, wishes, _run(workspace, provenance, reason))
+    plan = lists.joined(plan, files, desired, situation.now)
     _refuse_unsound(tree, desired, plan, back.standing)
     back = narrowed(back, wanted_ids(situation, wishes, [held.rule_id for held in back.held]))
     notes = replace(
@@ -146,24 +151,33 @@ def _sound(loading: Future[RuleTree]) -> RuleTree:
 
 
 def _desired(
-    target: ReadTarget, tree: RuleTree, files: Sequence[RuleFile], stack: str, held: Iterable[Mapping[str, Any]]
+    lists: Lists, tree: RuleTree, files: Sequence[RuleFile], stack: str, held: Iterable[Mapping[str, Any]]
 ) -> tuple[Desired, Rendering]:
+    target = lists.target
     chosen, selection = selected(files, target.environment, stack)
     raise_errors(selection.problems)
     payloads = [file.payload for file in chosen]
-    rendering = rendering_for(target, [*payloads, *held], tree.locate)
+    rendering = rendering_for(target, [*payloads, *held], tree.locate, lists.containers())
     desired = rendered(chosen, target.environment, rendering.space, tree.locate, rewrite_sources)
     problems = (*selection.problems, *desired.problems, *tree.problems)
     return replace(desired, gone=selection.gone, problems=problems), rendering
 
 
-def rendering_for(target: ReadTarget, payloads: Iterable[Mapping[str, Any]], locate: Locate) -> Rendering:
-    """Return how rules become those of this target; Kibana is asked for what these payloads refer to."""
+def rendering_for(
+    target: ReadTarget,
+    payloads: Iterable[Mapping[str, Any]],
+    locate: Locate,
+    containers: tuple[Body, ...] | None = None,
+) -> Rendering:
+    """
+    Return how rules become those of this target; Kibana is asked for what these payloads refer to, but for the
+    exception lists where `containers` has them.
+    """
     added = [{"actions": list(override.add_actions)} for override in target.environment.overrides]
     connectors, lists = any_needs([*payloads, *added])
     space = Space(
         connectors=target.kibana.connectors() if connectors else None,
-        lists=target.kibana.exception_lists() if lists else None,
+        lists=target.kibana.exception_lists() if lists and containers is None else containers,
         names=target.environment.connectors,
     )
     return Rendering(target.environment, space, locate, rewrite_sources)

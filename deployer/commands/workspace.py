@@ -13,6 +13,7 @@ from pathlib import Path
 
 from deployer.adapters.environments import find_root, load_settings
 from deployer.adapters.git import Git
+from deployer.adapters.list_files import ListTree, read_lists
 from deployer.adapters.rules import RuleTree, read_rules
 from deployer.adapters.surroundings import Surroundings, SystemClock
 from deployer.commands.console import Console
@@ -43,6 +44,7 @@ class Workspace:
     clock: Clock = field(default_factory=SystemClock)
     _loading: threading.Lock = field(default_factory=threading.Lock)
     _tree: RuleTree | None = None
+    _lists: ListTree | None = None
     _checkout: Checkout | None = None
 
     @cached_property
@@ -64,6 +66,14 @@ class Workspace:
             return self._tree
 
     @property
+    def lists(self) -> ListTree:
+        """The exception lists and value lists on disk, read once, whichever thread asks first."""
+        with self._loading:
+            if self._lists is None:
+                self._lists = read_lists(self.root, self.project.exceptions, self.project.value_lists)
+            return self._lists
+
+    @property
     def checkout(self) -> Checkout:
         """Commit, branch and cleanness of the work tree, asked once, whichever thread asks first."""
         with self._loading:
@@ -75,7 +85,8 @@ class Workspace:
         git = Git(self.root, self.surroundings.environ)
         if not git.is_repository():
             return Checkout()
-        inputs = (*self.project.rules, *self.project.exceptions, "environments", "deployer.toml")
+        folders = (*self.project.rules, *self.project.exceptions, *self.project.value_lists)
+        inputs = (*folders, "environments", "deployer.toml")
         return Checkout(git.revision() or "", git.branch() or "", not git.dirty(inputs))
 
     def targets(self, patterns: tuple[str, ...]) -> tuple[Environment, ...]:

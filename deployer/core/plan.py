@@ -152,7 +152,7 @@ class Plan:
     All changes for one target. `entries` has the record's new entry of every rule whose entry changes (None: the rule
     leaves the record), `documents` the canonical rules that those entries name, `base` the record it was made from.
     `dependencies` are what rules refer to, `lists` the record's new entries of lists (None: one leaves it);
-    `made_as` is the digest of the plan that this one completes (`core.references.completed`).
+    `made_as` is the digest of the plan that this one completes (`core.completion`).
     `holds` begin with this plan, those of `released` rules end; `back_to` is the deployment that a rollback of the
     whole target goes back to.
     """

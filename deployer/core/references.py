@@ -142,7 +142,21 @@ def _list(entry: Any, space: Space) -> dict[str, Any] | _Unresolved:
     if len(matches) > 1:
         remedy = 'add namespace_type = "single" or "agnostic"'
         return _Unresolved(f'two exception lists are called "{list_id}"', "list-ambiguous", remedy)
-    return {key: matches[0][key] for key in ("id", "list_id", "type", "namespace_type")}
+    return {key: matches[0][key] for key in ("id", "list_id", "type", "namespace_type") if key in matches[0]}
+
+
+def with_coming(lists: Iterable[Body], coming: Iterable[Mapping[str, Any]]) -> tuple[Body, ...]:
+    """
+    Return the lists of a space, and those that the same plan creates: they have no `id` yet, the apply fills it in
+    (`core.completion`). A list of ours that is there is found there.
+    """
+    there = {(body.get("list_id"), body.get("namespace_type")) for body in lists}
+    new = [
+        {key: content[key] for key in ("list_id", "type", "namespace_type")}
+        for content in coming
+        if (content["list_id"], content["namespace_type"]) not in there
+    ]
+    return (*lists, *new)
 
 
 def any_needs(payloads: Iterable[Mapping[str, Any]]) -> tuple[bool, bool]:

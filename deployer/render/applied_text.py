@@ -17,7 +17,7 @@ def applied_text(plan: Plan, applied: Applied, seconds: float, style: Style) -> 
     target, record = plan.target.name, applied.record
     if record is None:
         return f"Nothing to do in {target}.\n" + held_next(plan.notes.held, target)
-    if not plan.changes:
+    if not plan.writes:
         return f"{_recorded(plan, record.number)}\n"
     time = record.time[:16].replace("T", " ")
     word = _DONE.get(plan.event, "Applied")
@@ -25,7 +25,7 @@ def applied_text(plan: Plan, applied: Applied, seconds: float, style: Style) -> 
     lines = [
         f"  {target}   {done}   {seconds:.1f} s",
         "",
-        style.bold(f"{word}. Deployment #{record.number}, {time} UTC, {plural(len(plan.changes), 'change')}."),
+        style.bold(f"{word}. Deployment #{record.number}, {time} UTC, {plural(plan.writes, 'change')}."),
     ]
     if applied.pending:
         lines.append(f"  {plural(len(applied.pending), 'delete')} left for the next apply")

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from deployer.core.change import Change
+from deployer.core.dependency import Dependency, dependency_json
 from deployer.core.outcomes import ApplyIncompleteError, ApplyUndoneError
 from deployer.core.plan import Plan, change_json
 from deployer.core.plan_file import notes_json
@@ -36,6 +37,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "has_changes": not plan.empty,
         "counts": counts(plan),
         "changes": [_change(plan, change) for change in plan.changes],
+        "dependencies": [_dependency(plan, dependency) for dependency in plan.dependencies],
         "refusals": [asdict(verdict) for verdict in plan.refusals],
         "notes": notes_json(plan.notes),
         "provenance": asdict(plan.provenance),
@@ -67,6 +69,11 @@ def error_json(error: DeployerError) -> dict[str, Any]:
     if isinstance(error, ProblemsError):
         result["problems"] = [problem_json(problem) for problem in error.problems]
     return result
+
+
+def _dependency(plan: Plan, dependency: Dependency) -> dict[str, Any]:
+    named = {"action": dependency.action, "fields": list(dependency.names), "label": plan.label(dependency.key).name}
+    return {**dependency_json(dependency), **named}
 
 
 def _change(plan: Plan, change: Change) -> dict[str, Any]:

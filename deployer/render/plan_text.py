@@ -18,6 +18,7 @@ from deployer.core.review import GROUP_FROM, Group, age_of, review
 from deployer.errors import Severity
 from deployer.render.field_text import field_lines, short_value
 from deployer.render.held_text import ended_lines, held_lines, held_next
+from deployer.render.lists_text import lists_count, lists_lines
 from deployer.render.style import Style, cut, line, plural
 
 _SYMBOL: Final = {
@@ -46,6 +47,7 @@ def plan_text(plan: Plan, style: Style, *, verbose: bool = False, applying: bool
     parts.append(_section("LOOK AT THESE FIRST", first, style))
     parts.append(_section("THE REST", _groups(plan, reviewed.rest, style, verbose=verbose), style))
     parts.append(_section("HELD", held_lines(plan.notes.held, style), style))
+    parts.append(_section("LISTS", lists_lines(plan, verbose=verbose), style))
     parts.append(_section("BLOCKED", _blocked(plan, style), style))
     parts.append(_section("CHANGED IN KIBANA, LEFT ALONE", _edits(plan, reviewed.recent), style))
     parts.append(_section("CHANGED IN KIBANA, PUT BACK", _edits(plan, _of_kind(plan, "back")), style))
@@ -71,11 +73,15 @@ def _space(plan: Plan) -> str:
 def _summary(plan: Plan, style: Style) -> str:
     census = plan.notes.census
     counts = [f"{plan.count(action)} {action.value}" for action in Action if plan.count(action)]
-    changes = f"  {plural(len(plan.changes), 'change')}    {', '.join(counts)}" if counts else "  no changes"
+    listed = lists_count(plan.dependencies)
+    words = "no changes of rules" if listed and not counts else "no changes"
+    changes = f"  {plural(len(plan.changes), 'change')}    {', '.join(counts)}" if counts else f"  {words}"
     unchanged = f"{plural(census.unchanged, 'rule')} unchanged"
     lines = [
         f"{changes:<{max(style.width - len(unchanged) - 4, 20)}}{unchanged}" if counts else f"{changes}    {unchanged}"
     ]
+    if listed:
+        lines.append(f"  lists        {listed}")
     left = _left_alone(plan)
     if left:
         lines.append(f"  left alone   {', '.join(left)}")
@@ -270,7 +276,7 @@ def _foot(plan: Plan, style: Style) -> str:
         nothing += f"Next: {line(plan.notes.recovery)}\n" if plan.notes.recovery else ""
         return nothing + held_next(plan.notes.held, plan.target.name)
     lines = [f"Nothing was changed. Plan {plan.short}{requests}, {plan.notes.seconds:.1f} s."]
-    if plan.changes:
+    if plan.writes:
         lines.append(style.bold(f"Next: {next_command(plan)}"))
     else:
         lines.append(style.bold(f"Next: {plan.notes.blocked[0].remedy}"))

@@ -29,4 +29,4 @@ def state_of(plan: Plan) -> tuple[str, str]:
     refused = [verdict.message for verdict in plan.refusals] + [blocked.reason for blocked in plan.notes.blocked]
     if refused:
         return "would refuse", "; ".join(refused)
-    return (plural(len(plan.changes), "change"), counts) if plan.changes else ("nothing to do", "")
+    return (plural(plan.writes, "change"), counts) if plan.writes else ("nothing to do", "")

@@ -8,13 +8,13 @@ reading (transactions.md K8).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 from uuid import uuid4
 
 from deployer.adapters.kibana import shapes
 from deployer.adapters.kibana.exchange import RULES, Answer, Call, Method, Query, ShapeError, json_body
-from deployer.adapters.kibana.paging import PAGE, read_pages
+from deployer.adapters.kibana.paging import PAGE, WINDOW, read_pages
 from deployer.adapters.kibana.session import Session
 from deployer.adapters.kibana.shapes import Page
 from deployer.core.ports import Body
@@ -27,6 +27,7 @@ VALUE_LISTS = "/api/lists"
 VALUES = "/api/lists/items"
 VALUE_INDEX = "/api/lists/index"
 
+_LISTS_AT_ONCE = 40  # so many names fit into one URL
 _LIST_KEYS = ("id", "list_id", "type", "namespace_type")
 _ITEM_KEYS = ("id", "item_id", "list_id", "namespace_type")
 _VALUE_LIST_KEYS = ("id", "type")
@@ -53,6 +54,30 @@ class ListReader:
         """Return every item of one exception list. A list that does not exist is an error (404)."""
         query = (("list_id", list_id), ("namespace_type", namespace))
         return self._all(f"{ITEMS}/_find", query, _ITEM_KEYS, f"items of exception list {list_id!r}")
+
+    def items_of(self, lists: Sequence[tuple[str, Namespace]]) -> tuple[Body, ...]:
+        """
+        Return every item of these lists, `(list_id, namespace)`, which must exist: many lists in one request, as long
+        as they have no more items together than Kibana pages over.
+        """
+        plain = [one for one in lists if "," not in one[0]]
+        lots = [plain[start : start + _LISTS_AT_ONCE] for start in range(0, len(plain), _LISTS_AT_ONCE)]
+        lots += [[one] for one in lists if "," in one[0]]
+        return tuple(item for items in self._session.gather(self._items_of, lots) for item in items)
+
+    def _items_of(self, lot: Sequence[tuple[str, Namespace]]) -> tuple[Body, ...]:
+        """Read one lot, in halves where its items are too many for one search."""
+        if len(lot) == 1:
+            return self.exception_items(*lot[0])
+        query = (("list_id", ",".join(name for name, _ in lot)), ("namespace_type", ",".join(kind for _, kind in lot)))
+        paging = (("page", "1"), ("per_page", str(PAGE)), ("sort_field", "created_at"), ("sort_order", "asc"))
+        first = self._session.read(
+            Call("GET", f"{ITEMS}/_find", "find items of exception lists", query + paging), shapes.page(*_ITEM_KEYS)
+        )
+        if first.total > WINDOW:
+            half = len(lot) // 2
+            return (*self._items_of(lot[:half]), *self._items_of(lot[half:]))
+        return self._all(f"{ITEMS}/_find", query, _ITEM_KEYS, "items of exception lists", first)
 
     def exception_item(self, item_id: str, namespace: Namespace = "single") -> Body | None:
         """Return one exception item."""
@@ -89,7 +114,9 @@ class ListReader:
     def _one(self, path: str, query: Query, keys: tuple[str, ...], purpose: str) -> Body | None:
         return self._session.read_or_none(Call("GET", path, purpose, query), lambda answer: shapes.body(answer, *keys))
 
-    def _all(self, path: str, query: Query, keys: tuple[str, ...], what: str) -> tuple[Body, ...]:
+    def _all(
+        self, path: str, query: Query, keys: tuple[str, ...], what: str, first: Page | None = None
+    ) -> tuple[Body, ...]:
         def fetch(number: int) -> Page:
             paging = (
                 ("page", str(number)),
@@ -99,7 +126,7 @@ class ListReader:
             )
             return self._session.read(Call("GET", path, f"find {what}", query + paging), shapes.page(*keys))
 
-        return read_pages(self._session, fetch, what)
+        return read_pages(self._session, fetch, what, first)
 
 
 class ListWriter(ListReader):

@@ -135,6 +135,10 @@ class KibanaReader:
         """Return the exception list containers of the space and the agnostic ones."""
         return self.lists.exception_lists()
 
+    def gather(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Return the results of reads that may run at once, in the order of `items`. Raises the first error."""
+        return self._session.gather(function, items)
+
 
 def _status(answer: Answer) -> ServerStatus:
     """Callers without privileges get only the level (facts.md section 10)."""

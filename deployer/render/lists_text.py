@@ -1,0 +1,45 @@
+"""What a plan does to exception lists, their items and value lists, in a few lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from deployer.core.dependency import Dependency, Kind
+from deployer.core.plan import Plan
+from deployer.render.style import cut, line, plural
+
+_SYMBOL: Final = {"create": " + ", "update": " ~ ", "delete": " - "}
+_SHOWN: Final = 5  # of the items of one list that have the same done to them
+_WIDTH: Final = 96
+
+
+def lists_lines(plan: Plan, *, verbose: bool) -> Iterator[str]:
+    """Yield a line per list and item that is written; of many alike items of one list only the first."""
+    groups: dict[tuple[str, ...], list[Dependency]] = {}
+    for one in plan.dependencies:
+        alike = (one.kind.value, one.list_id or one.name, one.action, ",".join(one.names))
+        groups.setdefault(alike, []).append(one)
+    for group in groups.values():
+        shown = group if verbose or len(group) <= _SHOWN else group[:1]
+        for one in shown:
+            yield cut(f"{_SYMBOL[one.action]} {line(plan.label(one.key).name):<60} {_what(one)}".rstrip(), _WIDTH)
+        if len(group) > len(shown):
+            first = group[0]
+            yield f"    … and {plural(len(group) - len(shown), 'item')} of {line(first.list_id)}, {first.action} alike"
+
+
+def lists_count(dependencies: Sequence[Dependency]) -> str:
+    """Return how many objects of each kind are written: `1 value list, 2 exception items`, "" for none."""
+    counts = {kind: sum(one.kind is kind for one in dependencies) for kind in Kind}
+    return ", ".join(plural(count, kind.value) for kind, count in counts.items() if count)
+
+
+def _what(one: Dependency) -> str:
+    if one.kind is Kind.VALUE_LIST:
+        parts = [f"+{len(one.added):,}"] if one.added else []
+        parts += [f"-{len(one.removed):,}"] if one.removed else []
+        return " ".join(parts) + " values" if parts else "no values"
+    if one.action == "update":
+        return ", ".join(one.names)
+    return "once per Kibana" if one.shared else ""
