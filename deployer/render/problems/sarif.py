@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from deployer.errors import Problem, Severity
 from deployer.render.problems.report import Report, sentence, shown
+
+_NO_BYTE: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Lone surrogates that stand for no byte of a file's name."""
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -75,5 +79,5 @@ def _region(problem: Problem) -> dict[str, int]:
 
 
 def _uri(path: str) -> str:
-    """Return a relative path as a URI; a first segment with a colon must not look like a scheme."""
-    return quote(path.encode("utf-8", "surrogateescape"), safe="/~")
+    """Return a relative path as a URI: bytes of a name that is not UTF-8 as they are on disk, no scheme, no query."""
+    return quote(_NO_BYTE.sub("\ufffd", path).encode("utf-8", "surrogateescape"), safe="/~")

@@ -41,7 +41,7 @@ def _excerpt(problem: Problem, source: SourceLines, style: Style) -> Iterator[st
     before = ("…" if start else "") + _flat(line[start:at])
     after = _flat(line[at : start + WIDTH]) + ("…" if len(line) > start + WIDTH else "")
     number = str(problem.line)
-    yield f"{style.dim(f'{number:>8} |')} {before}{after}"
+    yield f"{style.dim(f'{number:>8} |')} {shown(before + after)}"  # what was cut in two may be a command again
     if problem.column:
         yield f"{style.dim(f'{chr(32) * 8} |')} {' ' * len(before)}{style.bold(_marks(problem, len(after)))}"
 
@@ -52,7 +52,7 @@ def _marks(problem: Problem, room: int) -> str:
 
 
 def _flat(text: str) -> str:
-    return shown(text.replace("\t", "    "))
+    return shown(text.replace("\t", "    ").replace("\n", "\\n"))
 
 
 def _summary(report: Report) -> str:
