@@ -99,8 +99,16 @@ def route_denied(request: Request, granted: str) -> PlatformError:
     return PlatformError(403, f"API [{request.method} {target}] {reason}")
 
 
+_OWN_SPELLING = {"timeline-read": "timeline_read", "timeline-all": "timeline_write"}
+
+
 def _spelled(privilege: str, version: Version) -> str:
-    """Exception lists are guarded by `lists-*` up to 9.3 and by `exceptions-*` from 9.4 on."""
+    """
+    Exception lists are guarded by `lists-*` up to 9.3 and by `exceptions-*` from 9.4 on; timelines have words of their
+    own.
+    """
+    if privilege in _OWN_SPELLING:
+        return _OWN_SPELLING[privilege]
     if privilege.startswith("exceptions-") and not version.since(9, 4):
         return privilege.replace("exceptions-", "lists-")
     return privilege

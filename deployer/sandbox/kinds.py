@@ -8,7 +8,7 @@ The kinds of documents, and where each lives. Modules of several resources meet 
 * VALUE_INDEX     per space; there while the data streams of the value lists exist
 * VALUE_LIST      per space; id = list id
 * VALUE_ITEM      per space; id = item id, key = the value, parent = list id
-* TIMELINE        per space; id = saved-object id
+* TIMELINE        per space; id = saved-object id, key = `templateTimelineId` of a template
 * USER            everywhere; id = user name (see `users`)
 * ASSET           prebuilt rule assets, everywhere; parent = `rule_id`
 """

@@ -1,4 +1,4 @@
-"""Lists, items and values in the data file: kills, several processes, later versions, resets (section 7 of facts.md)."""
+"""Lists, items and values in the data file: kills, several processes, later versions, resets (facts.md section 7)."""
 
 from __future__ import annotations
 
