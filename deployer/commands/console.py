@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from deployer.adapters.surroundings import Surroundings
-from deployer.render.json_text import document
 from deployer.render.style import Style, line
 
 
@@ -52,6 +51,8 @@ class Console:
     def document(self, command: str, body: Mapping[str, Any]) -> None:
         """Write the one document of `--json`."""
         if self.json:
+            from deployer.render.json_text import document  # it knows plans, which most runs never print
+
             self.stdout.write(document(command, body))
             self.stdout.flush()
 

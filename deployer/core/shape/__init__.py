@@ -10,6 +10,7 @@ and never rewrite: what is sent is the payload itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from deployer.core.fields import FIELDS, IDENTITY
@@ -23,13 +24,18 @@ __all__ = ["rule_model", "shape_flaws"]
 def shape_flaws(content: Mapping[str, Any]) -> Iterator[Flaw]:
     """Yield what is wrong with the single fields of a payload: unknown, missing, of the wrong type or value."""
     rule_type = str(content["type"])
-    known = {name for name, row in FIELDS.items() if row.exists_for(rule_type)} | {IDENTITY}
+    known = _known(rule_type)
     for name in content.keys() - known:
         yield _unknown(name, rule_type, known)
     yield from _invalid(rule_type, {name: value for name, value in content.items() if name in known})
 
 
-def _unknown(name: str, rule_type: str, known: set[str]) -> Flaw:
+@cache
+def _known(rule_type: str) -> frozenset[str]:
+    return frozenset(name for name, row in FIELDS.items() if row.exists_for(rule_type)) | {IDENTITY}
+
+
+def _unknown(name: str, rule_type: str, known: frozenset[str]) -> Flaw:
     if name in FIELDS:
         message = f"{name} does not exist for {rule_type} rules; Kibana drops it"
         return Flaw((name,), message, "not-for-type", "remove it")

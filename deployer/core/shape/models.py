@@ -102,7 +102,8 @@ class Kinds:
         """Return a table of these keys and no others: a kind each, in a tuple where the key may be missing."""
         made = {name: (kind[0], None) if isinstance(kind, tuple) else (kind, ...) for name, kind in fields.items()}
         model: Any = self._create  # its overloads do not know computed fields
-        return model(f"_{title}", __config__=self._config(extra="forbid"), **made)
+        # its validator is made as a part of the rule's, and never alone
+        return model(f"_{title}", __config__=self._config(extra="forbid", defer_build=True), **made)
 
     def either(self, single: Any, listed: Any) -> Any:
         """Return a kind that is a list or something single; the value's own kind says which is meant."""
@@ -135,6 +136,7 @@ def _kinds(rule_type: str) -> dict[str, Any]:
     }
 
 
+@cache
 def _identity_kinds(k: Kinds) -> dict[str, Any]:
     return {
         IDENTITY: k.filled,
@@ -231,6 +233,7 @@ def _schedule_kinds(k: Kinds, rule_type: str) -> dict[str, Any]:
     }
 
 
+@cache
 def _alert_kinds(k: Kinds) -> dict[str, Any]:
     severity = k.one_of(*SEVERITIES)
     equals = {"field": str, "operator": k.one_of("equals"), "value": str}
