@@ -7,6 +7,7 @@ Nothing heavy is imported here: every command imports its own module when it run
 from __future__ import annotations
 
 import gc
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,17 +32,19 @@ class Boundary(typer.core.TyperGroup):
         try:
             return super().invoke(ctx)
         except DeployerError as error:
-            _report(error, as_json=_globals(ctx).as_json)
+            _report(error, _globals(ctx))
             raise typer.Exit(int(error.exit_code)) from error
         except KeyboardInterrupt:
             typer.echo("interrupted; nothing was sent", err=True)
             raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
 
 
-def _report(error: DeployerError, *, as_json: bool) -> None:
+def _report(error: DeployerError, given: Globals) -> None:
     from deployer.render.errors_text import error_text
 
-    if as_json:
+    if given.project is not None and error.hint.startswith("deployer "):
+        error.hint = f"deployer --project {shlex.quote(str(given.project))} {error.hint.removeprefix('deployer ')}"
+    if given.as_json:
         from deployer.render.json_text import document, error_json
 
         typer.echo(document("error", error_json(error)), nl=False)
