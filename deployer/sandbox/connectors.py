@@ -23,6 +23,7 @@ _TYPES: Final = (
     (".index", "Index"),
     (".server-log", "Server log"),
 )
+_FEATURES: Final = ("alerting", "siem")
 _CREATE: Final = obj(
     {
         "name": need(text(least=1)),
@@ -76,7 +77,7 @@ def list_all(call: Call) -> Response:
 def _uses(call: Call) -> dict[str, int]:
     """How many rules of the space use each connector."""
     counts: dict[str, int] = {}
-    for stored in call.kibana.rules.select(call.space):
+    for stored in call.kibana.rules.select(call.space, "instr(body, '\"actions\":[]') = 0"):
         for id_ in {action["id"] for action in stored.rule().get("actions") or ()}:
             counts[id_] = counts.get(id_, 0) + 1
     return counts
@@ -104,7 +105,7 @@ def create(call: Call) -> Response:
         raise PlatformError(400, f'Action type "{given["connector_type_id"]}" is not registered.')
     documents = call.kibana.documents
     with documents.joined():
-        if preconfigured(id_):
+        if preconfigured(id_) or id_ == _SYSTEM["id"]:
             raise PlatformError(400, f"This {id_} already exists in a preconfigured action.")
         if documents.get(CONNECTOR, call.space, id_) is not None:
             raise PlatformError(409, f"Saved object [action/{id_}] conflict")
@@ -123,12 +124,18 @@ def create(call: Call) -> Response:
     return json_response(_shown(body))
 
 
+def _refuse_fixed(id_: str, operation: str) -> None:
+    """Raise the 400 of a change to a connector that nobody made here."""
+    kind = "Preconfigured" if preconfigured(id_) else "System" if id_ == _SYSTEM["id"] else ""
+    if kind:
+        raise PlatformError(400, f"{kind} action {id_} is not allowed to {operation}.")
+
+
 def update(call: Call) -> Response:
     """Replace name, config and secrets; the type stays."""
     given = call.body(_UPDATE)
     id_ = call.params["id"]
-    if preconfigured(id_):
-        raise PlatformError(400, f"Preconfigured action {id_} is not allowed to update.")
+    _refuse_fixed(id_, "update")
     with call.kibana.documents.joined():
         document = _stored(call, id_)
         body = {
@@ -145,15 +152,16 @@ def update(call: Call) -> Response:
 def delete(call: Call) -> Response:
     """Remove a connector; rules that use it keep its id and fail."""
     id_ = call.params["id"]
-    if preconfigured(id_):
-        raise PlatformError(400, f"Preconfigured action {id_} is not allowed to delete.")
+    _refuse_fixed(id_, "delete")
     with call.kibana.documents.joined():
         call.kibana.documents.remove(_stored(call, id_))
     return Response(204)
 
 
-def types(_call: Call) -> Response:
-    """The connector types of this Kibana."""
+def types(call: Call) -> Response:
+    """The connector types of this Kibana, or those that one feature can use."""
+    feature = call.query({"feature_id": may(text())}).get("feature_id", "siem")
+    rows = _TYPES if feature in _FEATURES else ()
     return json_response(
         [
             {
@@ -163,10 +171,10 @@ def types(_call: Call) -> Response:
                 "enabled_in_config": True,
                 "enabled_in_license": True,
                 "minimum_license_required": "basic" if id_ in (".index", ".server-log") else "gold",
-                "supported_feature_ids": ["alerting", "siem"],
+                "supported_feature_ids": list(_FEATURES),
                 "is_system_action_type": False,
             }
-            for id_, name in _TYPES
+            for id_, name in rows
         ]
     )
 

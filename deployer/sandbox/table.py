@@ -21,6 +21,7 @@ from deployer.sandbox.errors import PlatformError
 from deployer.sandbox.messages import Response
 from deployer.sandbox.routing import Route
 from deployer.sandbox.rules import (
+    alerting_view,
     bulk,
     crud,
     engine,
@@ -55,6 +56,7 @@ IMPLEMENTED: tuple[Route, ...] = (
     *legacy.ROUTES,
     *prepackaged.ROUTES,
     *preview.ROUTES,
+    *alerting_view.ROUTES,
 )
 
 
