@@ -41,31 +41,30 @@ class Options:
     dry_run: bool = False
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What a promotion would do: the lock file as it is, and a decision for each rule."""
+
+    targets: tuple[Environment, ...]
+    policy: PromotionPolicy
+    lock: LockFile
+    decisions: tuple[Decision, ...]
+
+
 def promote(workspace: Workspace, options: Options) -> int:
     """
     Write the lock file of `to` with what passed the gates. Returns 0, also when gates leave rules behind.
 
     Raises RefusedError (gate) when a rule that `--only` names fails one: then nothing is written.
     """
-    targets, policy = _targets(workspace, options)
-    lock = _lock(workspace, targets[0])
-    found = _evidence(workspace, policy.source, lock)
-    candidates = _candidates(workspace, targets, lock, found)
-    keeper = Gatekeeper(
-        policy,
-        tuple(each.target for each in found),
-        max(each.now for each in found),
-        Waiver(frozenset(options.waive), options.reason),
-    )
-    chosen = _chosen(workspace, targets, lock, found, options)
-    decisions = decide_all(keeper, candidates, lock, chosen)
-    after = locked_after(lock, decisions)
-    failed = [decision for decision in decisions if decision.verdict == "wait"]
-    writes = after != lock and not options.dry_run and not (options.only and failed)
+    judged = judge(workspace, options)
+    after = locked_after(judged.lock, judged.decisions)
+    failed = [decision for decision in judged.decisions if decision.verdict == "wait"]
+    writes = after != judged.lock and not options.dry_run and not (options.only and failed)
     if writes:
         save_lock(workspace.root, after)
-        _log(workspace, targets[0], decisions, options)
-    _say(workspace, policy, options, decisions, written=after.path if writes else "")
+        _log(workspace, judged.targets[0], judged.decisions, options)
+    _say(workspace, judged, written=after.path if writes else "")
     if options.only and failed:
         first = failed[0]
         raise RefusedError(
@@ -74,6 +73,22 @@ def promote(workspace: Workspace, options: Options) -> int:
             hint=f'in an emergency: --waive {",".join(first.failed)} --reason "..."',
         )
     return int(ExitCode.DONE)
+
+
+def judge(workspace: Workspace, options: Options) -> Judged:
+    """Read what the source shows and judge every rule. Writes nothing."""
+    targets, policy = _targets(workspace, options)
+    lock = _lock(workspace, targets[0])
+    found = _evidence(workspace, policy.source, lock)
+    keeper = Gatekeeper(
+        policy,
+        tuple(each.target for each in found),
+        max(each.now for each in found),
+        Waiver(frozenset(options.waive), options.reason),
+    )
+    candidates = _candidates(workspace, targets, lock, found)
+    chosen = _chosen(workspace, targets, lock, found, options)
+    return Judged(targets, policy, lock, decide_all(keeper, candidates, lock, chosen))
 
 
 def _targets(workspace: Workspace, options: Options) -> tuple[tuple[Environment, ...], PromotionPolicy]:
@@ -209,16 +224,12 @@ def _log(workspace: Workspace, environment: Environment, decisions: Sequence[Dec
         append(ledger, Happening("waive", stamp, options.reason, {"changed": waived}), provenance)
 
 
-def _say(
-    workspace: Workspace, policy: PromotionPolicy, options: Options, decisions: Sequence[Decision], *, written: str
-) -> None:
-    console = workspace.console
-    console.say(
-        promotion_text(policy.source, options.to, decisions, console.style, written=written, verbose=console.verbose)
-    )
-    console.document(
-        "promote", {"from": policy.source, "to": options.to, "written": written, "rules": _json(decisions)}
-    )
+def _say(workspace: Workspace, judged: Judged, *, written: str) -> None:
+    console, source, to = workspace.console, judged.policy.source, judged.lock.environment
+    text = promotion_text(source, to, judged.decisions, console.style, written=written, verbose=console.verbose)
+    console.say(text)
+    body = {"from": source, "to": to, "written": written, "rules": _json(judged.decisions)}
+    console.document("promote", body)
 
 
 def _json(decisions: Sequence[Decision]) -> list[Mapping[str, Any]]:

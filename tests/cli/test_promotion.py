@@ -280,3 +280,22 @@ def test_two_branches_that_promote_different_rules_merge(works: Works) -> None:
     plan = works.ok("plan", "-e", "prod", "--json").document["plans"][0]
     queries = {change["rule_id"]: change["after"]["query"].strip() for change in plan["changes"]}
     assert queries == {rule_id(1): "b : 1", rule_id(2): "a : 2", rule_id(3): "b : 3"}
+
+
+def test_status_says_what_waits_for_promotion_and_why(works: Works) -> None:
+    """The matrix has the gate's sentence beside the rule, in the environment that it waits for."""
+    works.pass_time(DAY + 60)
+    works.ok("promote", "--to", "prod")
+    works.ok("apply", "-e", "prod", "--yes")
+    works.project.rule(2, query="a : 22")
+    works.commit("rule 2 finds more")
+    works.ok("apply", "-e", "dev", "--yes")
+
+    ran = works.ok("status", "-e", "dev", "-e", "prod")
+    found = works.ok("status", "-e", "prod", "--json").document
+
+    (cell,) = [row["cells"][0] for row in found["rows"] if row["rule_id"] == rule_id(2)]
+    assert cell["flags"] == ["waiting"]
+    assert cell["why"].startswith("waits 24 h in dev")
+    assert "1 waiting" in ran.out
+    assert "2 rules the same everywhere" in ran.out
