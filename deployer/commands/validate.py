@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deployer import __version__
-from deployer.adapters.git import Git
 from deployer.commands.collecting import Collected, collect, collect_files
 from deployer.commands.reporting import Output, prefix_of, write_report
 from deployer.commands.workspace import Workspace
@@ -54,6 +53,8 @@ def _collected(workspace: Workspace, paths: Sequence[Path], changed_since: str |
         return collect_files(workspace, _relative(workspace, paths)) if paths else collect(workspace)
     if paths:
         raise UsageError("--changed-since finds the files itself", hint="leave the file names out")
+    from deployer.adapters.git import Git
+
     git = Git(workspace.root, workspace.surroundings.environ)
     if not git.is_repository():
         raise DeployerError("--changed-since needs a git repository", hint="leave it out to check every file")
