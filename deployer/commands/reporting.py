@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from deployer.commands.workspace import Workspace
 from deployer.errors import DeployerError, UsageError
-from deployer.render.json_text import document, problem_json
 from deployer.render.problems.report import Report
 
 KINDS: Final = ("text", "json", "junit", "sarif", "github", "gitlab")
@@ -64,30 +63,37 @@ def write_report(workspace: Workspace, report: Report, outputs: Sequence[Output]
 
 def _rendered(workspace: Workspace, report: Report, output: Output) -> str:
     """Return the text of one output; renderers are imported when they are needed."""
-    from deployer.render.problems import github, gitlab, junit, sarif
+    if output.kind == "junit":
+        from deployer.render.problems.junit import problems_junit
 
-    simple: dict[str, Callable[[Report], str]] = {
-        "junit": junit.problems_junit,
-        "github": github.problems_github,
-        "gitlab": gitlab.problems_gitlab,
-    }
-    if output.kind in simple:
-        return simple[output.kind](report)
+        return problems_junit(report)
+    if output.kind == "github":
+        from deployer.render.problems.github import problems_github
+
+        return problems_github(report)
+    if output.kind == "gitlab":
+        from deployer.render.problems.gitlab import problems_gitlab
+
+        return problems_gitlab(report)
     if output.kind == "sarif":
         from deployer.core.checks.registry import CHECKS
+        from deployer.render.problems.sarif import problems_sarif
 
-        return sarif.problems_sarif(report, {code: check.summary for code, check in CHECKS.items()})
-    return document("validate", _json(report)) if output.kind == "json" else _text(workspace, report, output)
+        return problems_sarif(report, {code: check.summary for code, check in CHECKS.items()})
+    return _json(report) if output.kind == "json" else _text(workspace, report, output)
 
 
-def _json(report: Report) -> dict[str, Any]:
-    return {
+def _json(report: Report) -> str:
+    from deployer.render.json_text import document, problem_json
+
+    body: dict[str, Any] = {
         "files": len(report.files),
         "errors": report.errors,
         "warnings": report.warnings,
         "problems": [problem_json(problem) for problem in report.problems],
         "notes": list(report.notes),
     }
+    return document("validate", body)
 
 
 def _text(workspace: Workspace, report: Report, output: Output) -> str:

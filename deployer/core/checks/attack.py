@@ -45,7 +45,7 @@ def malformed_id(case: Case) -> Iterator[Finding]:
 
 
 def _reference_to_another(entry: Entry) -> Iterator[Finding]:
-    found = _ID_IN_REFERENCE.search(str(entry.table.get("reference", "")))
+    found = _ID_IN_REFERENCE.search(entry.reference)
     if found and found[1].replace("/", ".") != entry.id:
         message = f"the reference leads to {found[1].replace('/', '.')}, the id is {entry.id}"
         yield Finding((*entry.key, "reference"), message, "correct the one that is wrong")
@@ -53,7 +53,6 @@ def _reference_to_another(entry: Entry) -> Iterator[Finding]:
 
 def other_name(case: Case) -> Iterator[Finding]:
     """Find names that are not ATT&CK's for the id; without ATT&CK, those that most other rules write otherwise."""
-    names, _ = case.repository.attack
     for entry in case.threats:
         known = _known(case, entry)
         if known and not known.retired:
@@ -61,6 +60,7 @@ def other_name(case: Case) -> Iterator[Finding]:
                 message = f'{entry.id} is called "{known.name}", not "{entry.name}"'
                 yield Finding((*entry.key, "name"), message, f'write name = "{known.name}"')
             continue
+        names, _ = case.repository.attack
         if len(names[entry.id]) == 1:
             continue
         usual, count = names[entry.id].most_common(1)[0]
@@ -71,7 +71,6 @@ def other_name(case: Case) -> Iterator[Finding]:
 
 def other_tactic(case: Case) -> Iterator[Finding]:
     """Find techniques below a tactic that is not theirs; without ATT&CK, below one where only this rule puts them."""
-    _, tactics = case.repository.attack
     for entry in case.threats:
         if entry.kind == "tactic":
             continue
@@ -82,6 +81,7 @@ def other_tactic(case: Case) -> Iterator[Finding]:
                 message = f"{entry.id} does not belong to {entry.tactic}, but to {theirs}"
                 yield Finding((*entry.key, "id"), message, "move it below one of its tactics")
             continue
+        _, tactics = case.repository.attack
         if len(tactics[entry.id]) == 1:
             continue
         here = tactics[entry.id][entry.tactic]

@@ -180,17 +180,9 @@ class Entry:
     framework: str
     tactic: str
     parent: str
-    table: Mapping[str, Any]
-
-    @property
-    def id(self) -> str:
-        """The id as it is written."""
-        return str(self.table.get("id", ""))
-
-    @property
-    def name(self) -> str:
-        """The name as it is written."""
-        return str(self.table.get("name", ""))
+    id: str
+    name: str
+    reference: str
 
 
 def _threats(file: RuleFile) -> Iterator[Entry]:
@@ -201,13 +193,18 @@ def _threats(file: RuleFile) -> Iterator[Entry]:
         tactic = threat.get("tactic")
         above = str(tactic.get("name", "")) if isinstance(tactic, Mapping) else ""
         if isinstance(tactic, Mapping):
-            yield Entry("tactic", (*key, "tactic"), framework, above, "", tactic)
+            yield Entry("tactic", (*key, "tactic"), framework, above, "", *_said(tactic))
         for at, technique in _tables(threat.get("technique")):
             below: Key = (*key, "technique", at)
-            yield Entry("technique", below, framework, above, "", technique)
-            parent = str(technique.get("id", ""))
+            said = _said(technique)
+            yield Entry("technique", below, framework, above, "", *said)
             for nth, part in _tables(technique.get("subtechnique")):
-                yield Entry("subtechnique", (*below, "subtechnique", nth), framework, above, parent, part)
+                yield Entry("subtechnique", (*below, "subtechnique", nth), framework, above, said[0], *_said(part))
+
+
+def _said(table: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return id, name and reference as they are written."""
+    return str(table.get("id", "")), str(table.get("name", "")), str(table.get("reference", ""))
 
 
 def _tables(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from dataclasses import dataclass
+from functools import cached_property
 
 from deployer.core.checks.check import Case, Check, Finding, Repository
 from deployer.core.checks.ignores import UNUSED, Ignores, read_ignores
@@ -22,40 +23,55 @@ def quality_problems(
     files: Iterable[RuleFile], repository: Repository, policy: Policy, places: Places
 ) -> Iterator[Problem]:
     """Yield what the checks find in these rules, retired ones left out, and what is wrong with their exceptions."""
+    runs = [_Run(check, policy.get(check.code, ()), check.can_judge(repository)) for check in CHECKS.values()]
+    runs = [run for run in runs if run.settings or run.check.level != "off"]
     for file in files:
         if file.maturity == DEPRECATED:
             continue
-        found = [*_judged(file, repository, policy)]
+        found = [*_judged(file, repository, runs)]
         if found:
             where = places(file.path)
             yield from (_problem(file, where, *item) for item in found)
 
 
-_USUAL: Final = {check.code: Setting(check.level, (), check.defaults) for check in CHECKS.values()}
-
-
 def setting_of(check: Check, file: RuleFile, policy: Policy) -> Setting:
     """Return the first entry of the policy that concerns a rule, with every option; else the check's own default."""
-    for setting in policy.get(check.code, ()):
-        if setting.concerns(file):
-            return setting if setting.options else Setting(setting.level, setting.match, check.defaults)
-    return _USUAL[check.code]
+    return _Run(check, policy.get(check.code, ()), judges=True).setting(file)
 
 
-def _judged(file: RuleFile, repository: Repository, policy: Policy) -> Iterator[tuple[str, Finding, Severity]]:
+@dataclass(frozen=True)
+class _Run:
+    """One check in one run: the policy's entries for it, and whether it can judge."""
+
+    check: Check
+    settings: tuple[Setting, ...]
+    judges: bool
+
+    @cached_property
+    def usual(self) -> Setting:
+        return Setting(self.check.level, (), self.check.defaults)
+
+    def setting(self, file: RuleFile) -> Setting:
+        for setting in self.settings:
+            if setting.concerns(file):
+                return setting if setting.options else Setting(setting.level, setting.match, self.check.defaults)
+        return self.usual
+
+
+def _judged(file: RuleFile, repository: Repository, runs: list[_Run]) -> Iterator[tuple[str, Finding, Severity]]:
     ignores = read_ignores(file, CHECKS.keys())
     found: set[str] = set()
     judged: set[str] = set()
-    for check in CHECKS.values():
-        setting = setting_of(check, file, policy)
+    for run in runs:
+        setting, code = run.setting(file), run.check.code
         if setting.level == "off":
             continue
-        if check.can_judge(repository):
-            judged.add(check.code)
-        for finding in check.look(Case(file, setting.options, repository)):
-            found.add(check.code)
-            if check.code not in ignores.codes:
-                yield check.code, finding, Severity(setting.level)
+        if run.judges:
+            judged.add(code)
+        for finding in run.check.look(Case(file, setting.options, repository)):
+            found.add(code)
+            if code not in ignores.codes:
+                yield code, finding, Severity(setting.level)
     yield from _about(ignores, found, judged)
 
 
