@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deployer import __version__
 from deployer.commands.collecting import Collected, collect, collect_files
+from deployer.commands.naming_files import in_project
 from deployer.commands.reporting import Output, prefix_of, write_report
 from deployer.commands.workspace import Workspace
 from deployer.errors import DeployerError, ExitCode, UsageError
@@ -50,7 +51,7 @@ def _keeping_everything() -> Iterator[None]:
 
 def _collected(workspace: Workspace, paths: Sequence[Path], changed_since: str | None) -> Collected:
     if changed_since is None:
-        return collect_files(workspace, _relative(workspace, paths)) if paths else collect(workspace)
+        return collect_files(workspace, in_project(workspace.root, paths)) if paths else collect(workspace)
     if paths:
         raise UsageError("--changed-since finds the files itself", hint="leave the file names out")
     from deployer.adapters.git import Git
@@ -59,15 +60,3 @@ def _collected(workspace: Workspace, paths: Sequence[Path], changed_since: str |
     if not git.is_repository():
         raise DeployerError("--changed-since needs a git repository", hint="leave it out to check every file")
     return collect(workspace, frozenset(git.changed_since(changed_since)))
-
-
-def _relative(workspace: Workspace, paths: Sequence[Path]) -> list[str]:
-    found: list[str] = []
-    for path in paths:
-        absolute = path.resolve()
-        if not absolute.is_file():
-            raise DeployerError(f"there is no file {path}")
-        if not absolute.is_relative_to(workspace.root):
-            raise DeployerError(f"{path} is not in the project {workspace.root}")
-        found.append(absolute.relative_to(workspace.root).as_posix())
-    return found
