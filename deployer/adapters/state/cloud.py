@@ -30,6 +30,8 @@ _PAUSES: Final = (0.1, 0.5, 2.0)
 
 Result = TypeVar("Result")
 
+_WHENCE: Final = "credentials come from the environment variables of the cloud's own tools, or from the machine's role"
+
 
 class CloudStore:
     """A Store in a bucket, which `connect` opens at the first use."""
@@ -143,12 +145,9 @@ class CloudStore:
         try:
             yield
         except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as exc:
-            raise StateError(
-                f"the state store {self.location} refuses our credentials{_codes(exc)}",
-                hint="they come from the environment variables of the cloud's own tools, or from the machine's role",
-            ) from exc
+            raise StateError(f"the state store {self.location} refuses our credentials{_codes(exc)}", hint=_WHENCE) from exc
         except (exceptions.BaseError, ValueError) as exc:
-            raise StateError(f"the state store {self.location} cannot be used{_codes(exc)}") from exc
+            raise StateError(f"the state store {self.location} cannot be used{_codes(exc)}", hint=_WHENCE) from exc
 
 
 def _at_once(call: Callable[[str], Result], names: Sequence[str]) -> list[Result]:

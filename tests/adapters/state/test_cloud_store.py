@@ -192,13 +192,31 @@ def test_a_bucket_that_does_not_exist_is_said(moto: str, tmp_path: Path) -> None
         open_store("s3://no-such-bucket/x", root=tmp_path, environ=s3_environ(moto), project="acme")
 
 
-def test_without_the_extra_the_line_to_install_it_is_said(tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("place", ["s3://state/x", "gs://state/x", "az://state/x"])
+def test_without_the_extra_the_line_to_install_it_is_said(tmp_path: Path, monkeypatch, place: str) -> None:
     """obstore is an extra: where it is missing the message has the pip line."""
     monkeypatch.setitem(sys.modules, "obstore", None)
     monkeypatch.setitem(sys.modules, "obstore.store", None)
     with pytest.raises(StateError, match="needs the extra `cloud`") as caught:
-        open_store("s3://state/x", root=tmp_path, environ=s3_environ("http://127.0.0.1:9"), project="acme")
+        environ = s3_environ("http://127.0.0.1:9") | {"AZURE_STORAGE_ACCOUNT_NAME": "acme"}
+        open_store(place, root=tmp_path, environ=environ, project="acme")
     assert caught.value.hint == "pip install 'kibana-deployer[cloud]'"
+
+
+@pytest.mark.parametrize(
+    ("place", "environ", "said"),
+    [
+        ("gs://state/x", {"GOOGLE_SERVICE_ACCOUNT": "/nowhere/key.json"}, "service account file"),
+        ("gs://state/x", {"GOOGLE_SERVICE_ACCOUNT_KEY": "{"}, "cannot be used"),
+        ("az://state/x", {}, "storage account of az://state/x is not known"),
+        ("s3://state/x", {}, "region of s3://state/x is not known"),
+    ],
+)
+def test_without_usable_credentials_a_sentence_says_what_to_set(tmp_path: Path, place, environ, said: str) -> None:
+    """What is missing is named, with where it is to come from; nothing is sent."""
+    with pytest.raises(StateError, match=said) as caught:
+        open_store(place, root=tmp_path, environ=environ, project="acme")
+    assert caught.value.hint
 
 
 def test_an_aws_profile_is_said_to_be_unread(tmp_path: Path) -> None:
