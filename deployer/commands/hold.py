@@ -10,7 +10,7 @@ from typing import Any
 from deployer.commands.apply_many import Request, carry_many, document_of, row_of
 from deployer.commands.carrying import Carrier
 from deployer.commands.deploying import Manner, recover_first
-from deployer.commands.rollback import narrowed, past_of, rules_named
+from deployer.commands.past import narrowed, past_of, rules_named
 from deployer.commands.several import Reached, reach, summarise
 from deployer.commands.standing import Asked, Standing, standing
 from deployer.commands.target import to_write

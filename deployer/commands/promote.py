@@ -17,7 +17,7 @@ from deployer.core.behaviour import behaviour_digest
 from deployer.core.desired import selected
 from deployer.core.draft import Recorded
 from deployer.core.environment import Environment, PromotionPolicy
-from deployer.core.holds import holds_of
+from deployer.core.holds import Hold, holds_of, keeps_out
 from deployer.core.lock_file import LockFile, lock_path
 from deployer.core.promotion import Candidate, Decision, Gatekeeper, Waiver, decide_all, locked_after
 from deployer.core.record import RuleRecord
@@ -138,7 +138,7 @@ def _candidates(
     workspace: Workspace, targets: Sequence[Environment], lock: LockFile, found: Sequence[Evidence]
 ) -> dict[str, Candidate]:
     ledgers = [ledger_of(workspace, target) for target in targets]
-    held = _held(ledgers, found)
+    holds = [holds_of(ledger.head().record) for ledger in ledgers]
     pinned = _pinned_behaviours(workspace, ledgers[0], lock, found)
     result: dict[str, Candidate] = {}
     for each in found:
@@ -147,21 +147,20 @@ def _candidates(
                 shown = tuple(other.shown[rule_id] for other in found if rule_id in other.shown)
                 alike = rule_id in pinned and pinned[rule_id] == each.history.behaviour(entry)
                 commit = _commit(each, entry)
-                result[rule_id] = Candidate(
-                    rule_id, entry.name, entry.path, commit, shown, alike, held.get(rule_id, "")
-                )
+                held = next((other.held[rule_id] for other in found if rule_id in other.held), "")
+                held = held or _kept_out(each, entry, [one[rule_id] for one in holds if rule_id in one])
+                result[rule_id] = Candidate(rule_id, entry.name, entry.path, commit, shown, alike, held)
     return result
 
 
-def _held(ledgers: Sequence[Ledger], found: Sequence[Evidence]) -> dict[str, str]:
-    """Return the rules that are held or rolled back, in the source or where they would go, with the reason."""
-    held: dict[str, str] = {}
-    for ledger in ledgers:
-        for rule_id, hold in holds_of(ledger.head().record).items():
-            held[rule_id] = f"{hold.label} holds it in {ledger.target.name}: {hold.reason or hold.event}"
-    for each in found:
-        held.update(each.held)
-    return held
+def _kept_out(each: Evidence, entry: RuleRecord, holds: Sequence[Hold]) -> str:
+    """Return which hold, where the rule would go, keeps out what the source shows; another content may pass."""
+    gone = entry.retired is not None
+    for hold in holds:
+        behaviour = "" if gone else each.history.behaviour(entry)
+        if keeps_out(hold, "" if gone else entry.fingerprint, behaviour):
+            return f"{hold.label} keeps it out: {hold.reason or hold.event}"
+    return ""
 
 
 def _pinned_behaviours(

@@ -96,8 +96,9 @@ def evidence(target: ReadTarget, lock: LockFile) -> Evidence:
     live = target.kibana.read_space(marker=target.workspace.project.marker, wanted=record.rules.keys())
     now = target.kibana.status().date or target.workspace.clock.now()
     history.learn(entry for rule_id, entry in record.rules.items() if rule_id in changed)
+    bodies = _by_id(live)
     shown = {
-        rule_id: _shown(name, rule_id, entry, history, _by_id(live).get(rule_id), follow=rule_id in changed)
+        rule_id: _shown(name, rule_id, entry, history, bodies.get(rule_id), follow=rule_id in changed)
         for rule_id, entry in record.rules.items()
     }
     held = {

@@ -9,27 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from deployer.commands.apply_many import Request, carry_many, document_of, row_of
 from deployer.commands.carrying import Carrier
 from deployer.commands.deploying import Manner, recover_first
+from deployer.commands.past import Past, narrowed, past_of, rules_named
+from deployer.commands.relocking import Relocked, relock
 from deployer.commands.several import Reached, reach, summarise
-from deployer.commands.standing import Asked, Standing, nothing_recorded, standing
-from deployer.commands.target import ledger_of, to_write
+from deployer.commands.standing import Asked, Standing, standing
+from deployer.commands.target import to_write
 from deployer.commands.workspace import Workspace
 from deployer.core.compare import Take
 from deployer.core.draft import Wishes
 from deployer.core.environment import Environment
-from deployer.core.holds import Hold, holds_of
 from deployer.core.plan import Plan
 from deployer.core.record import Record
 from deployer.core.rollback import (
     Goal,
     Way,
     as_rollback,
-    chosen,
     record_back,
     record_goal,
     rule_goal,
@@ -38,8 +37,7 @@ from deployer.core.rollback import (
 )
 from deployer.core.summary import exit_code
 from deployer.errors import DeployerError, ExitCode, UsageError
-from deployer.executor.ledger import Ledger
-from deployer.render.rollback_text import Ran, Version, already_text, done_text, versions_text
+from deployer.render.rollback_text import Ran, Version, already_text, done_text, lock_text, versions_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +67,17 @@ def rollback(workspace: Workspace, options: Options) -> int:
     _refuse_nothing(goals, options)
     if all(goal.reached for goal in goals.values()):
         return _back_already(workspace, goals)
-    workspace.console.say(_versions(pasts, goals, options))
+    _say(workspace, _versions(pasts, goals, options))
     carrier = Carrier(workspace)
     with carrier.guarded():
         made = list(reach(environments, lambda one: _plan(carrier, one, goals[one.target], options)))
     if len(made) == 1 and made[0].error is not None:
         raise made[0].error
     results = carry_many(carrier, made, Request(Wishes(), options.reason, options.manner, verb="Roll back"))
-    return _told(workspace, pasts, goals, made, results)
+    if len(results) == 1 and results[0].error is not None:
+        raise results[0].error
+    relocked = _relocked(workspace, pasts, goals, results, options)
+    return _told(workspace, pasts, goals, made, results, relocked)
 
 
 def _back_already(workspace: Workspace, goals: Mapping[str, Goal]) -> int:
@@ -87,79 +88,6 @@ def _back_already(workspace: Workspace, goals: Mapping[str, Goal]) -> int:
     held = {name: {rule_id: hold.label for rule_id, hold in found.items()} for name, found in rules.items()}
     workspace.console.document("rollback", {"targets": [], "already": {"rules": held, "targets": whole}})
     return int(ExitCode.DONE)
-
-
-def narrowed(environments: Sequence[Environment], space: str) -> tuple[Environment, ...]:
-    """Return the targets in one space, all of them for "". Raises DeployerError where there is none."""
-    found = tuple(environment for environment in environments if space in ("", environment.space))
-    if not found:
-        known = ", ".join(sorted({environment.space for environment in environments}))
-        raise DeployerError(f'no target of -e has a space "{space}"', hint=f"spaces: {known}")
-    return found
-
-
-@dataclass
-class Past:
-    """What the store knows of one target: its head, earlier records as they are asked for, and rules that left it."""
-
-    ledger: Ledger
-    head: Record
-    holds: Mapping[str, Hold]
-    _records: dict[int, Record] = field(default_factory=dict)
-
-    def read(self, number: int) -> Record:
-        """Return a deployment, read once. Raises StateError, DeployerError for one of another target."""
-        if number == self.head.number:
-            return self.head
-        if number not in self._records:
-            if number not in self.ledger.numbers():
-                raise DeployerError(
-                    f"{self.ledger.target.name} has no deployment #{number}",
-                    hint=f"deployer history -e {self.ledger.target.name}",
-                )
-            self._records[number] = self.ledger.record(number)
-        return self._records[number]
-
-    @cached_property
-    def gone(self) -> dict[str, int]:
-        """The rules that the head knows nothing of any more, each with the deployment that took it out."""
-        found: dict[str, int] = {}
-        for event in self.ledger.events():
-            if event.get("space") == self.head.space and event.get("deployment"):
-                found.update({rule_id: int(event["deployment"]) for rule_id in event.get("gone", ())})
-        return {rule_id: number for rule_id, number in found.items() if rule_id not in self.head.rules}
-
-    @cached_property
-    def gone_names(self) -> dict[str, str]:
-        """The names of the rules that are gone."""
-        names: dict[str, str] = {}
-        for rule_id, number in self.gone.items():
-            previous = self.read(number).previous
-            entry = self.read(previous).rules.get(rule_id) if previous is not None else None
-            names[rule_id] = entry.name if entry else rule_id
-        return names
-
-
-def past_of(workspace: Workspace, environment: Environment) -> Past:
-    """Return what the store knows of a target. Raises DeployerError where nothing is recorded, naming the store."""
-    ledger = ledger_of(workspace, environment)
-    record = ledger.head().record
-    if record is None:
-        raise nothing_recorded(ledger)
-    return Past(ledger, record, holds_of(record))
-
-
-def rules_named(texts: Sequence[str], pasts: Iterable[Past]) -> tuple[str, ...]:
-    """Return the rules that people named, in any of the targets, deleted ones too. Raises like `chosen`."""
-    pasts = list(pasts)
-    known = {rule_id: entry.name for past in pasts for rule_id, entry in past.head.rules.items()}
-    try:
-        return chosen(texts, known)
-    except UsageError:
-        raise
-    except DeployerError:
-        gone = {rule_id: name for past in pasts for rule_id, name in past.gone_names.items()}
-        return chosen(texts, {**gone, **known})
 
 
 def _check(workspace: Workspace, options: Options) -> None:
@@ -242,16 +170,37 @@ def _runs(past: Past, way: Way) -> tuple[Ran | None, Ran | None]:
     return found[0], found[1]
 
 
+def _relocked(
+    workspace: Workspace,
+    pasts: Mapping[str, Past],
+    goals: Mapping[str, Goal],
+    results: Sequence[Reached[dict[str, Any]]],
+    options: Options,
+) -> tuple[Relocked, ...]:
+    """Write lock files for what was rolled back; `--space` acts in Kibana only."""
+    done = {each.name for each in results if each.value and each.value["deployment"]}
+    gone_back = {name: (goals[name].ways, pasts[name].read) for name in done}
+    return () if options.space else relock(workspace, gone_back, options.reason)
+
+
+def _say(workspace: Workspace, text: str) -> None:
+    if text:
+        workspace.console.say(text)
+
+
+def _locks(relocked: Sequence[Relocked]) -> dict[str, Any]:
+    return {"lock_files": [{"path": one.path, "rewritten": one.rewritten, "patch": one.patch} for one in relocked]}
+
+
 def _told(
     workspace: Workspace,
     pasts: Mapping[str, Past],
     goals: Mapping[str, Goal],
     made: Sequence[Reached[Plan]],
     results: Sequence[Reached[dict[str, Any]]],
+    relocked: Sequence[Relocked],
 ) -> int:
     """Say how it ended, why it stays so, and how to find the alerts of what was bad."""
-    if len(results) == 1 and results[0].error is not None:
-        raise results[0].error
     if len(results) > 1:
         summarise(workspace, [row_of(done) for done in results])
     plans = [reached.value for reached in made if reached.value is not None]
@@ -268,6 +217,7 @@ def _told(
         workspace.console.say(already_text(already, {}))
     if numbers:
         workspace.console.say(done_text(plans, max(numbers), bad, until))
+    _say(workspace, lock_text(relocked, max(numbers, default=0)))
     documents = [document_of(done) for done in results]
-    workspace.console.document("rollback", {"targets": documents, "bad_since": bad, "until": until})
+    workspace.console.document("rollback", {"targets": documents, "bad_since": bad, "until": until, **_locks(relocked)})
     return int(exit_code([row_of(done).code for done in results], writing=True)) if results else int(ExitCode.DONE)

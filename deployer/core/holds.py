@@ -90,6 +90,18 @@ def judge(hold: Hold, wanted: Desired, today: date, connectors: Iterable[Body] =
     return "held" if rule is not None and bad_of(rule, hold, connectors) == hold.bad else "ended"
 
 
+def keeps_out(hold: Hold, fingerprint: str, behaviour: str) -> bool:
+    """
+    Say whether a content may not be promoted over a hold: `fingerprint` and `behaviour` are those of the file, "" for
+    its absence. A hold against an overlay has nothing against a file.
+    """
+    if not hold.against:
+        return True
+    if not fingerprint or hold.against == "absent":
+        return not fingerprint and hold.against == "absent"
+    return hold.against == "file" and hold.bad == (fingerprint if hold.exact else behaviour)
+
+
 def bad_of(rule: DesiredRule, hold: Hold, connectors: Iterable[Body] = ()) -> str:
     """Return of a rule what a hold compares."""
     content = rule.file.canonical if hold.against == "file" else rule.canonical

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from deployer.core.held import short
 from deployer.core.holds import Hold
@@ -92,6 +92,38 @@ def done_text(plans: Sequence[Plan], number: int, bad_since: Mapping[str, str], 
         lines.append("  Alerts       those of the bad content stay open. To find them:")
         lines.append(f'               kibana.alert.rule.rule_id: "{rule_id}"')
         lines.append(f'               and @timestamp >= "{_second(since)}" and @timestamp < "{until}"')
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+class LockChange(Protocol):
+    """What became of one lock file."""
+
+    @property
+    def path(self) -> str:
+        """Where it stands in the project."""
+        ...
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether it was written here."""
+        ...
+
+    @property
+    def patch(self) -> str:
+        """The change to make where the file is, "" where it was made."""
+        ...
+
+
+def lock_text(changes: Sequence[LockChange], number: int) -> str:
+    """Return what to do about lock files, ending in a newline where there is anything; no hold depends on it."""
+    lines: list[str] = []
+    for change in changes:
+        if change.rewritten:
+            lines.append(f"  Git          {change.path} rewritten here.")
+            lines.append(f"               Commit it when you can: H{number} holds until then.")
+        elif change.patch:
+            lines.append(f"  Git          {change.path} is not here. H{number} holds without it; to change it in git:")
+            lines += ["", change.patch.rstrip()]
     return "\n".join(lines) + "\n" if lines else ""
 
 

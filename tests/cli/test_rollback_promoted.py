@@ -1,0 +1,167 @@
+"""A rollback in an environment that runs what its lock file pins: it stays, dev goes on, and the fix is promoted."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.project import ProjectFolder, Ran, new_project
+from tests.support.sandbox import Sandbox, running
+
+ONE = "00000000-0000-4000-8000-000000000001"
+DAY = 86400
+TARGET = '[kibana]\nurl = "{url}"\nspace = "{name}"\nusername = "elastic"\npassword = "env:PASSWORD"\n'
+PROMOTED = '[rules]\nsource = "promoted"\n[promotion]\nfrom = "dev"\nsoak = "24h"\n'
+
+
+@dataclass
+class Firm:
+    """A git repository with dev and a promoted prod; one rule went bad in prod."""
+
+    root: Path
+    kibana: Sandbox
+    project: ProjectFolder
+    offset: float = 0.0
+
+    def ok(self, *words: str, at: ProjectFolder | None = None) -> Ran:
+        """Run the program, which must succeed."""
+        ran = (at or self.project).run(*words, PASSWORD="changeme", DEPLOYER_HOSTS="127.0.0.1")
+        assert ran.code == 0, ran.out + ran.err
+        return ran
+
+    def a_day_later(self) -> None:
+        """Move Kibana's clock past the soak."""
+        self.offset += DAY + 60
+        self.kibana.admin("POST", "clock", {"offset": self.offset})
+
+    def commit(self) -> None:
+        """Commit everything."""
+        for words in (["add", "-A"], ["commit", "-q", "-m", "on", "--allow-empty"]):
+            subprocess.run(["git", *words], cwd=self.project.root, check=True, capture_output=True, timeout=60)
+
+    def through_dev(self, query: str) -> None:
+        """Change the rule, and bring it to dev and on to prod."""
+        self.project.rule(1, query=query)
+        self.commit()
+        self.ok("apply", "-e", "dev", "--yes")
+        self.a_day_later()
+        self.ok("promote", "--to", "prod")
+        self.commit()
+        self.ok("apply", "-e", "prod", "--yes")
+
+    def runner(self, name: str) -> ProjectFolder:
+        """A bare CI runner: settings without rules and lock files."""
+        folder = self.root / name
+        (folder / "environments").mkdir(parents=True)
+        for path in ("deployer.toml", "environments/dev.toml", "environments/prod.toml"):
+            shutil.copy(self.project.root / path, folder / path)
+        return ProjectFolder(folder)
+
+    def checkout(self, name: str) -> ProjectFolder:
+        """A shallow clone of what is committed, as CI has it."""
+        folder = self.root / name
+        words = ["git", "clone", "-q", "--depth", "1", f"file://{self.project.root}", str(folder)]
+        subprocess.run(words, check=True, capture_output=True, timeout=60)
+        return ProjectFolder(folder)
+
+    def lock(self) -> str:
+        """The text of prod's lock file."""
+        return (self.project.root / "environments/prod.lock.toml").read_text("utf-8")
+
+    def query(self, space: str = "prod") -> str:
+        """What the rule searches for."""
+        return str(self.kibana.rule(ONE, space=space)["query"]).strip()
+
+
+@pytest.fixture
+def firm(tmp_path: Path) -> Iterator[Firm]:
+    """Good, then bad, both promoted to prod."""
+    with running(tmp_path / "kibana.sqlite3") as kibana:
+        for space in ("dev", "prod"):
+            kibana.request("POST", "/api/spaces/space", {"id": space, "name": space})
+        root = tmp_path / "repository"
+        root.mkdir()
+        project = new_project(root)
+        (root / "environments/s.toml").unlink()
+        project.write("deployer.toml", f'project = "tests"\nstate = "file:{tmp_path / "store"}"\n')
+        project.write("environments/dev.toml", TARGET.format(url=kibana.url, name="dev"))
+        project.write("environments/prod.toml", TARGET.format(url=kibana.url, name="prod") + PROMOTED)
+        project.rule(2)
+        for words in (
+            ["init", "-q", "-b", "main"],
+            ["config", "user.email", "t@example.com"],
+            ["config", "user.name", "t"],
+        ):
+            subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, timeout=60)
+        made = Firm(tmp_path, kibana, project)
+        made.through_dev("good : 1")
+        made.through_dev("bad : 1")
+        assert made.query() == "bad : 1"
+        yield made
+
+
+def test_it_stays_though_lock_file_and_dev_did_not_change_until_the_fix_comes(firm: Firm) -> None:
+    """From a bare runner that is thrown away; apply and promote leave the good version; the fix goes the usual way."""
+    runner = firm.runner("runner")
+    back = firm.ok("rollback", "-e", "prod", "--rule", ONE, "--yes", "--reason", "INC-1", at=runner)
+    shutil.rmtree(runner.root)
+    applied = firm.ok("apply", "-e", "prod", "--yes", at=firm.checkout("ci"))
+    promoted = firm.ok("promote", "--to", "prod")
+    again = firm.ok("apply", "-e", "prod", "--yes")
+    stayed = (firm.query("prod"), firm.query("dev"))
+
+    firm.through_dev("fixed : 1")
+
+    assert stayed == ("good : 1", "bad : 1")
+    assert "held H3" in applied.out
+    assert "held H3" in again.out
+    assert "0 pinned, 0 removed" in promoted.out
+    assert "is not here" in back.out
+    assert firm.query("prod") == "fixed : 1"
+
+
+def test_the_patch_of_a_bare_runner_applies_to_the_lock_file(firm: Firm) -> None:
+    """What is printed where the file is not, `git apply` takes where it is; apply then has nothing to do."""
+    ran = firm.ok("rollback", "-e", "prod", "--rule", ONE, "--yes", "--json", at=firm.runner("runner"))
+    patch = firm.project.write("../the.patch", ran.document["lock_files"][0]["patch"])
+    subprocess.run(
+        ["git", "apply", "--unidiff-zero", str(patch)],
+        cwd=firm.project.root,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+
+    planned = firm.ok("plan", "-e", "prod", "--detailed-exitcode")
+
+    assert firm.query() == "good : 1"
+    assert "H3" in planned.out
+
+
+def test_a_work_tree_has_its_lock_file_rewritten(firm: Firm) -> None:
+    """The block pins the good content again, with the reason and the commit that has it; nothing else moves."""
+    before = firm.lock()
+
+    ran = firm.ok("rollback", "-e", "prod", "--rule", ONE, "--yes", "--reason", "INC-1")
+    after = firm.lock()
+    planned = firm.ok("plan", "-e", "prod", "--detailed-exitcode")
+
+    assert "environments/prod.lock.toml rewritten here" in ran.out
+    assert 'reason = "rolled back: INC-1"' in after
+    blocks = [text.split("[[rule]]") for text in (before, after)]
+    assert [old == new for old, new in zip(*blocks, strict=True)].count(False) == 1
+    assert "Nothing to do" in planned.out
+
+
+def test_in_one_space_the_lock_file_stays(firm: Firm) -> None:
+    """`--space` acts there only; the file pins for all spaces."""
+    before = firm.lock()
+
+    firm.ok("rollback", "-e", "prod", "--space", "prod", "--rule", ONE, "--yes")
+
+    assert (firm.query(), firm.lock()) == ("good : 1", before)
