@@ -40,12 +40,11 @@ class Embedded:
             self._process.stdout.close()
 
 
-def start(data: Path, stack: str | None, lists: Path | None = None) -> Embedded:
+def start(data: Path, stack: str | None) -> Embedded:
     """
     Start the sandbox on a free loopback port, with its state in `data`.
 
-    `stack` is the version it plays, None for its default; `lists` a folder of exception lists that exist at first.
-    Raises UnreachableError if it does not come up.
+    `stack` is the version it plays, None for its default. Raises UnreachableError if it does not come up.
     """
     data.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = [
@@ -61,8 +60,6 @@ def start(data: Path, stack: str | None, lists: Path | None = None) -> Embedded:
     ]
     if stack:
         command += ["--stack-version", stack]
-    if lists is not None and lists.is_dir():
-        command += ["--lists", str(lists)]
     process = subprocess.Popen(  # noqa: S603 - our own
         command,
         stdin=subprocess.PIPE,

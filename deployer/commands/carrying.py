@@ -82,6 +82,7 @@ class Carrier:
             progress=workspace.console.step,
             skip_conflicts=target.environment.ownership.conflict == "skip",
             already_read=read,
+            lists=target.kibana.lists,
             reason=reason,
         )
 

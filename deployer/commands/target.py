@@ -109,8 +109,7 @@ def _reachable(
 ) -> tuple[Connection, Secrets]:
     if environment.sandbox:
         data = workspace.root / ".deployer" / "sandbox" / f"{environment.name}.sqlite3"
-        lists = workspace.root / workspace.project.exceptions[0] if workspace.project.exceptions else None
-        server = embedded.start(data, environment.connection.stack, lists)
+        server = embedded.start(data, environment.connection.stack)
         stack.callback(server.close)
         connection = replace(environment.connection, url=server.url)
         return connection, Secrets(username=embedded.USER, password=embedded.PASSWORD)

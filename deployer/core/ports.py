@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from deployer.errors import DeployerError
 
@@ -109,6 +109,97 @@ class RuleWriter(RuleReader, Protocol):
 
     def set_enabled(self, ids: Sequence[str], *, enabled: bool) -> Flipped:
         """Enable or disable the rules with these saved-object `id`s, in one `_bulk_action`."""
+        ...
+
+
+Namespace = Literal["single", "agnostic"]
+
+
+class Lists(Protocol):
+    """
+    What `apply` needs of exception lists, items and value lists; each write is sent once, errors as those of
+    RuleWriter. A PUT that carries a `_version` is refused with 409 (an UnknownOutcomeError with that status) where
+    somebody was faster. facts.md section 7.
+    """
+
+    def exception_lists(self) -> tuple[Body, ...]:
+        """Return every exception list container of the space, and the agnostic ones."""
+        ...
+
+    def exception_list(self, list_id: str, namespace: Namespace = "single") -> Body | None:
+        """Return one container."""
+        ...
+
+    def exception_items(self, list_id: str, namespace: Namespace = "single") -> tuple[Body, ...]:
+        """Return every item of a list that exists."""
+        ...
+
+    def items_of(self, lists: Sequence[tuple[str, Namespace]]) -> tuple[Body, ...]:
+        """Return every item of these lists, which exist, in few requests."""
+        ...
+
+    def exception_item(self, item_id: str, namespace: Namespace = "single") -> Body | None:
+        """Return one item."""
+        ...
+
+    def value_lists_ready(self) -> bool:
+        """Say whether the space can hold value lists."""
+        ...
+
+    def value_list(self, list_id: str) -> Body | None:
+        """Return one value list, without the values."""
+        ...
+
+    def values(self, list_id: str) -> tuple[str, ...]:
+        """Return every value of a list."""
+        ...
+
+    def value_items(self, list_id: str, value: str) -> tuple[Body, ...]:
+        """Return the items of a value list that hold this value."""
+        ...
+
+    def create_exception_list(self, body: Body) -> Body:
+        """POST a container; return what Kibana stored."""
+        ...
+
+    def update_exception_list(self, body: Body) -> Body:
+        """PUT a container; return what Kibana stored."""
+        ...
+
+    def delete_exception_list(self, list_id: str, namespace: Namespace = "single") -> Body:
+        """DELETE a container with its items; return it."""
+        ...
+
+    def create_exception_item(self, body: Body) -> Body:
+        """POST an item; return what Kibana stored."""
+        ...
+
+    def update_exception_item(self, body: Body) -> Body:
+        """PUT an item; return what Kibana stored."""
+        ...
+
+    def delete_exception_item(self, item_id: str, namespace: Namespace = "single") -> Body:
+        """DELETE an item; return it."""
+        ...
+
+    def prepare_value_lists(self) -> None:
+        """Make the space able to hold value lists."""
+        ...
+
+    def create_value_list(self, body: Body) -> Body:
+        """POST a value list; return what Kibana stored."""
+        ...
+
+    def delete_value_list(self, list_id: str, *, ignore_references: bool = False) -> Body:
+        """DELETE a value list with its values; return it."""
+        ...
+
+    def import_values(self, list_id: str, values: Iterable[str]) -> Body:
+        """POST many values at once; return the list."""
+        ...
+
+    def delete_value(self, list_id: str, value: str) -> tuple[Body, ...]:
+        """DELETE a value from a list; return the items that Kibana removed."""
         ...
 
 

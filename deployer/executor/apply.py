@@ -18,8 +18,9 @@ from deployer.core.plan_file import dumps
 from deployer.core.ports import Body
 from deployer.core.record import Record
 from deployer.errors import DeployerError, InterruptedRunError, Refusal, RefusedError
-from deployer.executor import ending, events
+from deployer.executor import ending, events, lists
 from deployer.executor.commit import committed, entries_of, unwritten
+from deployer.executor.common import common_lock
 from deployer.executor.images import has_after, stale_fields
 from deployer.executor.journal import past
 from deployer.executor.lease import LostLockError
@@ -45,8 +46,9 @@ def apply(plan: Plan, run: Run) -> Applied:
     with lock_kept_if_broken(tx):
         finish(tx, head)
         _refuse_held(tx, head.record)
-        _prepare(tx)
-        return carried_out(tx, head.record)
+        with common_lock(tx):
+            _prepare(tx)
+            return carried_out(tx, head.record)
 
 
 def carried_out(tx: Transaction, head: Record | None) -> Applied:
@@ -55,11 +57,13 @@ def carried_out(tx: Transaction, head: Record | None) -> Applied:
         forward(tx)
         _go_on(tx)
         read, wrong = ({}, ()) if tx.failures else verify(tx)
+        wrong = wrong if tx.failures or wrong else lists.verify_lists(tx)
         if tx.failures or wrong:
             raise ending.undone(tx, wrong)
         bodies = {**unwritten(tx, read), **read}
         _go_on(tx)
         pending = deletes(tx)
+        tx.due = lists.delete_items(tx)
         _go_on(tx)
         pending = tuple(sorted({*pending, *still_there(tx, _deleted(tx, pending))}))
         new = entries_of(tx, bodies, pending)
@@ -115,11 +119,12 @@ def _prepare(tx: Transaction) -> None:
     live = _touched(tx)
     for change in tx.plan.changes:
         tx.rules[change.rule_id] = Touched.of(change, live.get(change.rule_id))
+    live = {**live, **lists.learn(tx)}
     _refuse_stale(tx)
     if tx.run.interrupted():
         raise ending.interrupted(tx)
     tx.journal.token, tx.journal.tx = tx.lease.token, tx.lease.tx
-    if tx.plan.changes:
+    if tx.plan.writes:
         tx.journal.begin(dumps(tx.plan), live)
 
 
@@ -137,7 +142,14 @@ def _refuse_stale(tx: Transaction) -> None:
     `conflict = "skip"` such a rule is left out, as long as there is another one.
     """
     stale = {rule_id: words for rule_id, rule in tx.rules.items() if (words := _stale(rule))}
-    if tx.run.skip_conflicts and len(stale) < len(tx.rules):
+    moved = lists.stale(tx)
+    if tx.run.skip_conflicts and not any(tx.needs[key].dependency.before is None for key in moved):
+        for key, words in moved.items():
+            tx.needs[key].kept = True
+            tx.note(key, tx.needs[key].dependency.action, Status.LEFT_OUT, words)
+    else:
+        stale |= moved
+    if tx.run.skip_conflicts and not stale.keys() & moved.keys() and len(stale) < len(tx.rules):
         for rule_id, words in stale.items():
             tx.rules[rule_id].kept = True
             tx.note(rule_id, tx.rules[rule_id].change.action.value, Status.LEFT_OUT, words)

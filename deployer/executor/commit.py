@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from deployer.core.canonical import canonical_bytes, digest_of_bytes, same
+from deployer.core.dependencies import EXTRA
 from deployer.core.documents import pack_texts
 from deployer.core.holds import extra_with
 from deployer.core.normalise import canonical
@@ -14,6 +15,7 @@ from deployer.core.plan import Entry
 from deployer.core.ports import Body
 from deployer.core.record import BACK_TO, Record, RuleRecord, carried_over
 from deployer.errors import StateError
+from deployer.executor.lists import unrecorded
 from deployer.executor.transaction import Transaction, grouped, singles
 
 
@@ -37,6 +39,8 @@ def entries_of(tx: Transaction, bodies: Mapping[str, Body], pending: Collection[
         if rule.change.after is None and rule.rule_id not in unchanged:
             rules[rule.rule_id] = None
     changed = {c.rule_id: c.action.value for c in tx.plan.changes if c.rule_id not in unchanged}
+    written = [need for need in tx.needs.values() if not need.kept and need.key not in tx.due]
+    changed |= {need.key: need.dependency.action for need in written}
     return Entries(rules, bodies, changed)
 
 
@@ -67,7 +71,7 @@ def committed(tx: Transaction, head: Record | None, new: Entries, *, event: str 
         reason=tx.reason,
         changed=dict(new.changed),
         rules=rules,
-        extra=_extra(tx, head, number, accepted=event),
+        extra=_extra(tx, head, number, accepted=event, bundle=bundle),
     )
     tx.run.ledger.write_record(record, bundle)
     try:
@@ -78,11 +82,16 @@ def committed(tx: Transaction, head: Record | None, new: Entries, *, event: str 
     return record
 
 
-def _extra(tx: Transaction, head: Record | None, number: int, *, accepted: str) -> dict[str, Any]:
-    """Return what the record says beside its rules: the holds, numbered by the deployment that makes them."""
+def _extra(
+    tx: Transaction, head: Record | None, number: int, *, accepted: str, bundle: tuple[str, bytes] | None
+) -> dict[str, Any]:
+    """
+    Return what the record says beside its rules: the lists, and the holds, numbered by the deployment that makes them.
+    """
     extra = {name: value for name, value in (head.extra if head else {}).items() if name != BACK_TO}
     if accepted:  # what a person accepted is not what the plan wanted: its holds are not made
         return extra
+    extra = {**extra, **_lists(tx, extra, bundle[0] if bundle else "")}
     time, actor, reason = tx.server.stamp(), tx.run.provenance.actor, tx.reason
     holds = [replace(hold, number=number, time=time, actor=actor, reason=reason) for hold in tx.plan.holds]
     extra = extra_with(extra, holds, tx.plan.released)
@@ -102,7 +111,8 @@ def _rules(
         text = canonical_bytes(document)
         digests[rule_id] = digest_of_bytes(text)
         texts[digests[rule_id]] = text
-    bundle = pack_texts(texts) if kept else None
+    texts.update({name: canonical_bytes(tx.plan.documents[name]) for name in _list_documents(tx)})
+    bundle = pack_texts(texts) if texts else None
     for rule_id in [rule_id for rule_id, entry in new.rules.items() if entry is None]:
         rules.pop(rule_id, None)
     for rule_id, entry in kept.items():
@@ -125,6 +135,24 @@ def _rules(
             kept=entry.kept,
         )
     return rules, bundle
+
+
+def _lists(tx: Transaction, extra: Mapping[str, Any], bundle: str) -> dict[str, Any]:
+    """Return what the record says of lists: one that was left out, or of which a delete is due, as it was."""
+    if not tx.plan.lists:
+        return {}
+    result = dict(extra.get(EXTRA, {}))
+    unchanged = unrecorded(tx, tx.due)
+    for key, entry in tx.plan.lists.items():
+        if entry is None:
+            result.pop(key, None)
+        elif key not in unchanged:
+            result[key] = {"authored": entry.authored, "bundle": bundle, "path": entry.path}
+    return {EXTRA: result}
+
+
+def _list_documents(tx: Transaction) -> set[str]:
+    return {entry.authored for entry in tx.plan.lists.values() if entry is not None}
 
 
 def _as_of(entry: Entry, old: RuleRecord | None, number: int) -> int:

@@ -22,12 +22,14 @@ from deployer.core.plan_file import loads
 from deployer.core.ports import Body
 from deployer.core.record import Record
 from deployer.errors import InterruptedRunError, Refusal, RefusedError, StateError
-from deployer.executor import ending
+from deployer.executor import ending, lists
 from deployer.executor.apply import carried_out, finish, lock_kept_if_broken
 from deployer.executor.commit import Entries, committed
+from deployer.executor.common import common_lock
 from deployer.executor.journal import NOT_SENT, Intent, Past, past
 from deployer.executor.lease import moment
 from deployer.executor.ledger import Holder, Ledger, Lock
+from deployer.executor.needs import Needed
 from deployer.executor.touched import Touched, Write
 from deployer.executor.transaction import Run, Transaction, singles
 from deployer.executor.undo import classify
@@ -102,11 +104,15 @@ def recover(run: Run, mode: Mode, *, rules: frozenset[str] = frozenset(), plan: 
         _rebuild(tx, found, head.lock)
         if mode == "resume" and plan not in ("", tx.plan.digest):
             raise _other_plan(tx, plan)
-        return _recovered(tx, head.record, found, mode, rules)
+        with common_lock(tx):
+            return _recovered(tx, head.record, found, mode, rules)
 
 
 def _recovered(tx: Transaction, head: Record | None, found: Past, mode: Mode, rules: frozenset[str]) -> Recovered:
     reached = frozenset(rule.rule_id for rule in tx.rules.values() if rule.reached)
+    if mode == "accept_live":
+        for need in tx.needs.values():
+            need.sent = False  # a list takes nothing away from the rules that are accepted
     if mode == "resume":
         applied = _resumed(tx, head)
         return Recovered("resumed", applied, len(reached), applied.outcomes)
@@ -162,7 +168,13 @@ def _rebuild(tx: Transaction, found: Past, lock: Lock) -> None:
     before = _before_images(tx.run.ledger, found)
     for change in tx.plan.changes:
         tx.rules[change.rule_id] = Touched.of(change, before.get(change.rule_id))
+    for dependency in tx.plan.dependencies:
+        body = before.get(dependency.key)
+        tx.needs[dependency.key] = Needed(dependency, before=body, live=body)
     for intent in found.intents:
+        if intent.rule_id in tx.needs:
+            lists.replay(tx, intent, str(found.answered.get(intent.n, {}).get("status", "")))
+            continue
         _replay(tx, tx.rules[intent.rule_id], intent, found.answered.get(intent.n))
     if found.open:
         tx.inherited = tx.run.clock.monotonic() + _at_risk(tx, lock)

@@ -1,8 +1,8 @@
 """
 The stages that write forward, in the order of transactions.md 5.2: what is easiest to take back comes first.
 
-create disabled -> update content -> recreate (delete, create disabled) -> flips; deletes come last of all, after
-everything was verified, because nothing brings an internal id back (K9), and they never make an apply fail.
+lists -> create disabled -> update content -> recreate (delete, create disabled) -> flips; deletes come last of all,
+after everything was verified, because nothing brings an internal id back (K9), and they never make an apply fail.
 Each stage is safe to run again: a rule that already has what the plan wants is read back and left.
 """
 
@@ -15,6 +15,7 @@ from deployer.core.ports import Body
 from deployer.executor import flips
 from deployer.executor.images import NOTHING, has_after, image, stale_fields, switched
 from deployer.executor.jobs import Halt, Job, Op, Send
+from deployer.executor.lists import put_lists
 from deployer.executor.touched import Touched
 from deployer.executor.transaction import Transaction
 from deployer.executor.waves import each, send_all
@@ -22,6 +23,7 @@ from deployer.executor.waves import each, send_all
 
 def forward(tx: Transaction) -> None:
     """Carry out every stage up to the flips, until one fails or the run is interrupted. Raises StateError."""
+    put_lists(tx)
     send_all(tx, "created", each([_creation(tx, rule) for rule in _with(tx, Action.CREATE)]))
     send_all(tx, "updated", each([_update(tx, rule) for rule in _active(tx) if _writes_content(rule.change)]))
     send_all(tx, "replaced, old", each([_removal(rule) for rule in _with(tx, Action.RECREATE)]))

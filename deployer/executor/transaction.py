@@ -8,12 +8,13 @@ from typing import Final, Protocol
 
 from deployer.core.outcomes import Outcome, Status
 from deployer.core.plan import Plan
-from deployer.core.ports import Body, Clock, Concurrency, Item, Result, RuleWriter
+from deployer.core.ports import Body, Clock, Concurrency, Item, Lists, Result, RuleWriter
 from deployer.core.record import Provenance
 from deployer.errors import DeployerError
 from deployer.executor.journal import Journal
 from deployer.executor.lease import Lease, ServerClock, Terms
 from deployer.executor.ledger import Holder, Ledger
+from deployer.executor.needs import Needed
 from deployer.executor.touched import Touched
 
 FEW: Final = 2  # so many rules are looked up one by one: a search may be a second behind (facts.md 5.1)
@@ -73,6 +74,7 @@ class Run:
     progress: Progress = silent
     settle: float = 5.0
     skip_conflicts: bool = False
+    lists: Lists | None = None  # None only where no plan has lists
     already_read: tuple[Body, ...] | None = None
     reason: str = ""
 
@@ -87,10 +89,13 @@ class Transaction:
         self.lease = Lease(run.ledger, run.clock, run.terms, self.server)
         self.journal = Journal(run.ledger, "", self.server.stamp)
         self.rules: dict[str, Touched] = {}
+        self.needs: dict[str, Needed] = {}  # what rules depend on, by key, in the order of writing
+        self.common: Lease | None = None  # held while lists are written that exist once per Kibana
         self.outcomes: list[Outcome] = []
         self.failures: list[Outcome] = []  # why the run does not commit
         self.losses: list[Outcome] = []  # edits of somebody else that a write of ours took away
         self.stuck: dict[str, Outcome] = {}  # what an undo could not put back, by rule
+        self.due: tuple[str, ...] = ()  # items whose late delete is still due, by key
         self.sends = 0
         self.halted = False
         self.undoing = False
@@ -137,7 +142,8 @@ class Transaction:
     def wait_for_the_horizon(self) -> None:
         """Wait until no request of ours can still land; at once where every answer arrived. Ends when interrupted."""
         horizon = self.run.terms.horizon
-        until = max((rule.ghost + horizon for rule in self.rules.values() if rule.ghost is not None), default=0.0)
+        ghosts = [rule.ghost for rule in self.rules.values()] + [need.ghost for need in self.needs.values()]
+        until = max((ghost + horizon for ghost in ghosts if ghost is not None), default=0.0)
         until = max(until, self.inherited)
         total = int(until - self.run.clock.monotonic()) + 1
         while (left := until - self.run.clock.monotonic()) > 0 and not self.run.interrupted():
@@ -146,11 +152,15 @@ class Transaction:
         if not self.run.interrupted():
             for rule in self.rules.values():
                 rule.ghost = None
+            for need in self.needs.values():
+                need.ghost = None
 
     def pause(self, seconds: float) -> None:
         """Wait, and keep the lease meanwhile."""
         self.run.clock.sleep(seconds)
         self.lease.keep()
+        if self.common is not None:
+            self.common.keep()
 
     def rule(self, rule_id: str) -> Body | None:
         """Read one rule. Raises RemoteError."""

@@ -19,6 +19,7 @@ from deployer.executor import flips
 from deployer.executor.images import NOTHING, differing_fields, image, switched
 from deployer.executor.jobs import Decide, Halt, Job, Op, Send
 from deployer.executor.journal import VOID
+from deployer.executor.lists import undo_lists
 from deployer.executor.touched import Touched
 from deployer.executor.transaction import Transaction, singles
 from deployer.executor.waves import each, report_loss, send_all
@@ -37,6 +38,13 @@ def undo(tx: Transaction, *, force: frozenset[str] | None = frozenset()) -> list
     tx.wait_for_the_horizon()
     _stop_if_interrupted(tx)
     reached = [rule for rule in reversed(tx.rules.values()) if rule.sent]
+    return [*_rules(tx, reached, force), *undo_lists(tx, force=force)]
+
+
+def _rules(tx: Transaction, reached: Sequence[Touched], force: frozenset[str] | None) -> list[Outcome]:
+    """Undo what was done to rules; they let go of their lists before the lists go."""
+    if not reached:
+        return []
     try:
         classify(tx, reached)
     except RemoteError as exc:

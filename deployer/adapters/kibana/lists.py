@@ -9,7 +9,6 @@ reading (transactions.md K8).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 from uuid import uuid4
 
 from deployer.adapters.kibana import shapes
@@ -17,9 +16,7 @@ from deployer.adapters.kibana.exchange import RULES, Answer, Call, Method, Query
 from deployer.adapters.kibana.paging import PAGE, WINDOW, read_pages
 from deployer.adapters.kibana.session import Session
 from deployer.adapters.kibana.shapes import Page
-from deployer.core.ports import Body
-
-Namespace = Literal["single", "agnostic"]
+from deployer.core.ports import Body, Namespace
 
 LISTS = "/api/exception_lists"
 ITEMS = "/api/exception_lists/items"
