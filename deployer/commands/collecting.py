@@ -58,8 +58,10 @@ def collect(workspace: Workspace, paths: Collection[str] | None = None) -> Colle
     judged, notes = quality(workspace, tree, whole=True)
     problems = {*without_judged(tree.problems), *workspace.settings.problems, *_beside(workspace), *judged}
     problems |= {*rule_problems(tree, files, engines)}
-    problems |= {*_target_problems(workspace, tree, files, whole=paths is None)}
     told = problems if paths is None else {problem for problem in problems if _concerns(problem, paths)}
+    for environment in workspace.settings.environments:
+        touched = paths is None or _shapes(environment, paths)
+        told |= {*_target_problems(environment, tree, tree.files if touched else files, whole=touched)}
     return Collected(files, tuple(sorted(told)), (*_light_notes(engines), *notes))
 
 
@@ -70,7 +72,8 @@ def collect_files(workspace: Workspace, paths: Sequence[str]) -> Collected:
     engines: Counter[str] = Counter()
     judged, notes = quality(workspace, tree, whole=False)
     problems = {*tree.problems, *judged, *rule_problems(tree, tree.files, engines)}
-    problems |= {*_target_problems(workspace, tree, tree.files, whole=False)}
+    for environment in workspace.settings.environments:
+        problems |= {*_target_problems(environment, tree, tree.files, whole=False)}
     if others:
         problems |= {
             problem for problem in (*workspace.settings.problems, *_beside(workspace)) if problem.path in others
@@ -96,23 +99,27 @@ def _concerns(problem: Problem, paths: Collection[str]) -> bool:
 def _is_rule(workspace: Workspace, path: str) -> bool:
     """Say whether a file is to be read as a rule: everything that is no other file of the project is."""
     project = workspace.project
-    settings = ("environments", *project.exceptions, *project.prebuilt)
+    settings = ("environments", *project.exceptions, *project.value_lists, *project.prebuilt)
     return path != "deployer.toml" and not any(path.startswith(f"{folder}/") for folder in settings)
 
 
+def _shapes(environment: Environment, paths: Collection[str]) -> bool:
+    """Say whether one of the paths decides what an environment makes of every rule."""
+    return any(path in (environment.path, "deployer.toml") or path.startswith("environments/_") for path in paths)
+
+
 def _target_problems(
-    workspace: Workspace, tree: RuleTree, files: Sequence[RuleFile], *, whole: bool
+    environment: Environment, tree: RuleTree, files: Sequence[RuleFile], *, whole: bool
 ) -> Iterator[Problem]:
     """Yield what is wrong with rules only in one target: its stack does not know a field, its overrides break one."""
-    for environment in workspace.settings.environments:
-        stack = environment.connection.stack or ""
-        chosen, selection = selected(files, environment, stack)
-        yield from _with_places(selection.problems, tree)
-        for file in chosen if stack else ():
-            yield from located(newer_flaws(file.payload, stack, environment.target), file.path, tree.locate)
-        yield from _override_problems(environment, chosen)
-        if whole:
-            yield from unmatched_overrides(environment.overrides, files, environment.path)
+    stack = environment.connection.stack or ""
+    chosen, selection = selected(files, environment, stack)
+    yield from _with_places(selection.problems, tree)
+    for file in chosen if stack else ():
+        yield from located(newer_flaws(file.payload, stack, environment.target), file.path, tree.locate)
+    yield from _override_problems(environment, chosen)
+    if whole:
+        yield from unmatched_overrides(environment.overrides, files, environment.path)
 
 
 def _with_places(problems: Iterable[Problem], tree: RuleTree) -> Iterator[Problem]:
@@ -143,7 +150,12 @@ def _beside(workspace: Workspace) -> Iterator[Problem]:
     """Yield what is wrong with the files beside rules and environments."""
     from deployer.core.settings.prebuilt import prebuilt_problems
 
-    yield from _exception_problems(workspace)
+    told = [*_exception_problems(workspace)]
+    yield from told
+    places = {(problem.path, problem.code) for problem in told}
+    for problem in workspace.lists.problems:  # what reading them for a plan finds: value lists, and conditions
+        if (problem.path, problem.code) not in places:
+            yield problem
     files, problems = read_settings_files(workspace.root, toml_files(workspace.root, workspace.project.prebuilt))
     yield from problems
     for file in files:

@@ -204,6 +204,26 @@ def test_an_override_that_breaks_a_rule_is_found_at_the_override(tmp_path: Path)
     assert "rules/rule_1.toml" in ran.document["problems"][0]["message"]
 
 
+def test_a_changed_environment_is_checked_with_every_rule(tmp_path: Path) -> None:
+    """An override that breaks rules which did not change is told when its environment changed, and not otherwise."""
+    project = committed(tmp_path)
+    project.write("environments/s.toml", OVERRIDE)
+    ran = project.run("validate", "--changed-since", "main", "--json")
+    assert found(ran) == [("environments/s.toml", 4, "lookback-gap")] * 5
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "slow")
+    assert found(project.run("validate", "--changed-since", "HEAD", "--json")) == []
+
+
+def test_value_lists_are_read_too(tmp_path: Path) -> None:
+    """What a plan would find in the folder of value lists is found here."""
+    project = new_project(tmp_path)
+    project.rule(1)
+    (tmp_path / "value_lists").mkdir()
+    (tmp_path / "value_lists" / "x.txt").write_bytes(b"one\n\xff\n")
+    assert found(project.run("validate", "--json")) == [("value_lists/x.txt", 0, "encoding")]
+
+
 def test_a_query_problem_has_its_line_column_source_and_caret(tmp_path: Path) -> None:
     """The place of a query's mistake is that in the file, and the source line is shown with a caret below it."""
     project = new_project(tmp_path)
