@@ -161,8 +161,9 @@ def validate(
     from deployer.commands import validate as command
     from deployer.commands.reporting import parse_outputs
 
+    workspace = _workspace(ctx, json_ or "json" in (formats or ()))  # then errors are JSON too
     outputs = parse_outputs(formats or [], as_json=json_)
-    raise typer.Exit(command.validate(_workspace(ctx, json_), paths or [], outputs, changed_since))
+    raise typer.Exit(command.validate(workspace, paths or [], outputs, changed_since))
 
 
 @app.command(

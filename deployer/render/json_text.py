@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
@@ -14,7 +15,9 @@ from deployer.core.plan import Plan, change_json
 from deployer.core.plan_file import notes_json
 from deployer.core.review import risky
 from deployer.errors import DeployerError, Problem, ProblemsError, RefusedError
+from deployer.render.style import CONTROL
 
+_ACTIVE: Final = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]|##\\[")
 FORMAT: Final = "deployer-output"
 VERSION: Final = 1
 
@@ -22,7 +25,16 @@ VERSION: Final = 1
 def document(command: str, body: Mapping[str, Any]) -> str:
     """Return the document of a command, indented, ending in a newline."""
     outer = {"format": FORMAT, "version": VERSION, "command": command, **body}
-    return json.dumps(outer, indent=2, ensure_ascii=False, default=str) + "\n"
+    return _harmless(json.dumps(outer, indent=2, ensure_ascii=False, default=str)) + "\n"
+
+
+def _harmless(text: str) -> str:
+    """
+    Escape what is data to a program and does something to a terminal or a CI log: the same JSON, spelled otherwise.
+
+    Lone surrogates are bytes of file names that are not UTF-8; `##[` is a command to the runner of GitHub Actions.
+    """
+    return _ACTIVE.sub(lambda found: f"\\u{ord(found[0][0]):04x}{found[0][1:]}", text)
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

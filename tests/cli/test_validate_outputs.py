@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -130,3 +131,38 @@ def test_duplicate_names_are_judged_once_and_by_policy(tmp_path: Path) -> None:
 
     assert codes == ["duplicate-name"]
     assert project.run("validate", "--json").document["problems"] == []
+
+
+HOSTILE = [
+    b"a\n::error file=x::owned.toml",
+    b"##[error]owned.toml",
+    b"\xff\xfe.toml",
+    b"\x1b[2J.toml",
+    "\u202elmot.toml".encode(),
+]
+
+
+@pytest.mark.parametrize("kind", ["text", "json", "junit", "sarif", "github", "gitlab"])
+def test_hostile_file_names_inject_nothing(tmp_path: Path, kind: str) -> None:
+    """Files named like commands, escapes and broken bytes are reported, and no output has more than we wrote."""
+    project = new_project(tmp_path)
+    for name in HOSTILE:
+        with open(os.fsencode(project.root / "rules") + b"/" + name, "wb") as file:
+            file.write(b"a = \n")
+
+    ran = project.run("validate", "--format", kind)
+
+    assert ran.code == 1, ran.err
+    assert "bug in deployer" not in ran.err
+    assert "\x1b" not in ran.out
+    assert "\u202e" not in ran.out
+    assert "##[" not in ran.out
+    lines = [line for line in ran.out.splitlines() if line.lstrip().startswith("::")]
+    assert len(lines) == (len(HOSTILE) if kind == "github" else 0)
+    if kind in ("sarif", "gitlab"):
+        json.loads(ran.out)
+    if kind == "json":
+        found = {os.fsencode(problem["path"]) for problem in ran.document["problems"]}
+        assert found == {b"rules/" + name for name in HOSTILE}
+    if kind == "junit":
+        assert len(ElementTree.fromstring(ran.out).findall("testsuite/testcase")) == len(HOSTILE)

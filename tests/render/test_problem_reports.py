@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.errors import Problem, Severity
+from deployer.render.json_text import document
 from deployer.render.problems.github import problems_github
 from deployer.render.problems.gitlab import problems_gitlab
 from deployer.render.problems.junit import problems_junit
@@ -170,6 +171,17 @@ def test_text_has_no_line_that_is_not_ours(report: Report) -> None:
     for line in text.split("\n")[:-2]:
         assert re.match(r"(error  |warning) |[ \d]{8} \|", line), line
         assert len(line) < 1500
+
+
+@given(texts)
+def test_json_is_harmless_and_the_same_data(text: str) -> None:
+    """What does something to a terminal or a CI log is escaped in the one JSON, and reads back as it was."""
+    document_text = document("validate", {"text": text})
+
+    assert json.loads(document_text)["text"] == text
+    assert document_text.encode("utf-8")
+    assert "##[" not in document_text
+    assert not re.search("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]", document_text)
 
 
 def test_text_shows_the_line_and_marks_the_token() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from deployer.errors import Problem, Severity
-from deployer.render.problems.report import Report, sentence, shown
+from deployer.render.problems.report import Report, flat, sentence, shown
 
 
 def problems_junit(report: Report) -> str:
@@ -34,7 +34,7 @@ def problems_junit(report: Report) -> str:
 
 
 def _case(path: str, problems: list[Problem]) -> Iterator[str]:
-    start = f'    <testcase classname="deployer.validate" name="{_text(path)}"'
+    start = f'    <testcase classname="deployer.validate" name="{_text(flat(path))}"'
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     warnings = [problem for problem in problems if problem.severity is Severity.WARNING]
     if not problems:
@@ -55,6 +55,7 @@ def _lines(path: str, problems: list[Problem]) -> str:
 
 
 def _line(path: str, problem: Problem) -> str:
+    path = flat(path)
     place = f"{path}:{problem.line}:{problem.column}" if problem.line else path
     return f"{problem.severity} {place}: {sentence(problem)} [{problem.code}]"
 

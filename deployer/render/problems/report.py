@@ -77,8 +77,13 @@ def shown(text: str) -> str:
     return safe.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff").replace("##[", "#\\x23[")
 
 
+def flat(text: str) -> str:
+    """Return a text that is safe and on one line."""
+    return shown(text).replace("\n", "\\n").replace("\t", " ")
+
+
 def sentence(problem: Problem) -> str:
     """Return what is wrong and what to do, on one line."""
     key = f"{problem.key}: " if problem.key else ""
     remedy = f"; {problem.remedy}" if problem.remedy else ""
-    return shown(f"{key}{problem.message}{remedy}").replace("\n", "\\n").replace("\t", " ")
+    return flat(f"{key}{problem.message}{remedy}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deployer.errors import Problem, Severity
-from deployer.render.problems.report import Report, SourceLines, no_source, sentence, shown
+from deployer.render.problems.report import Report, SourceLines, flat, no_source, sentence, shown
 from deployer.render.style import Style, plural
 
 WIDTH = 100
@@ -26,8 +26,7 @@ def _headline(problem: Problem, style: Style) -> str:
     word = style.red("error  ") if problem.severity is Severity.ERROR else style.yellow("warning")
     line = f":{problem.line}" if problem.line else ""
     column = f":{problem.column}" if problem.line and problem.column else ""
-    path = shown(problem.path).replace("\n", "\\n")
-    return f"{word} {path}{line}{column}: {sentence(problem)} {style.dim(f'[{shown(problem.code)}]')}"
+    return f"{word} {flat(problem.path)}{line}{column}: {sentence(problem)} {style.dim(f'[{shown(problem.code)}]')}"
 
 
 def _excerpt(problem: Problem, source: SourceLines, style: Style) -> Iterator[str]:
