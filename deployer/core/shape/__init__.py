@@ -25,9 +25,10 @@ def shape_flaws(content: Mapping[str, Any]) -> Iterator[Flaw]:
     """Yield what is wrong with the single fields of a payload: unknown, missing, of the wrong type or value."""
     rule_type = str(content["type"])
     known = _known(rule_type)
-    for name in content.keys() - known:
+    unknown = content.keys() - known
+    for name in unknown:
         yield _unknown(name, rule_type, known)
-    yield from _invalid(rule_type, {name: value for name, value in content.items() if name in known})
+    yield from _invalid(rule_type, {name: content[name] for name in content.keys() & known} if unknown else content)
 
 
 @cache
