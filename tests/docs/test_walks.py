@@ -1,0 +1,45 @@
+"""The pages of docs/ that tell a story are carried out, word for word."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from pathlib import Path
+
+from tests.support.sandbox import ROOT, Sandbox, running
+from tests.support.walk import Walk
+
+CREDENTIALS = 'username = "elastic"\npassword = "env:PASSWORD"\n'
+ENVIRONMENTS = ("dev", "staging", "prod")
+
+
+def test_the_walk_from_dev_over_staging_to_prod_and_back(tmp_path: Path) -> None:
+    """docs/promotion.md holds, with a Kibana for each environment and a clock that is moved."""
+    page = (ROOT / "docs/promotion.md").read_text("utf-8")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=folder, check=True)
+    (folder / ".gitignore").write_text(".deployer/\n", "utf-8")
+    with contextlib.ExitStack() as stack:
+        kibanas: dict[str, Sandbox] = {
+            name: stack.enter_context(running(tmp_path / f"{name}.sqlite3")) for name in ENVIRONMENTS
+        }
+        passed = [0.0]
+
+        def later(seconds: float) -> None:
+            passed[0] += seconds
+            for kibana in kibanas.values():
+                kibana.admin("POST", "clock", {"offset": passed[0]})
+
+        def adapt(path: str, text: str) -> str:
+            """Give the environments of the page servers whose clock the test can move."""
+            kibana = kibanas.get(path.removeprefix("environments/").removesuffix(".toml"))
+            return text.replace('url = "sandbox"\n', f'url = "{kibana.url}"\n{CREDENTIALS}') if kibana else text
+
+        identity = {
+            f"GIT_{role}_{part}": "tests@example.com" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
+        }
+        walk = Walk(folder, later, adapt, {"PASSWORD": "changeme", "DEPLOYER_HOSTS": "127.0.0.1", **identity})
+        walk.carry_out(page)
+
+    assert walk.commands >= 30
