@@ -16,6 +16,7 @@ from deployer.core.settings.exception_parts import KINDS, NAMESPACES, Named, com
 from deployer.core.settings.nodes import Node, SettingsFile, WrongError, node_of
 from deployer.core.settings.reading import Reader, Table, choice, list_of, text
 from deployer.core.settings.simple_lists import simple_list
+from deployer.core.settings.sketch import Sketch
 from deployer.core.shape.models import LIST_TYPES
 from deployer.errors import Problem
 
@@ -47,7 +48,9 @@ def exceptions_file(named: list[Named], notes: list[Problem], today: date) -> Re
         table.read("metadata", _metadata, None)
         table.read("exceptions", list_of(_exception(named, notes, today)), ())
         table.read("list", list_of(simple_list(named, notes, today)), ())
-        if "exceptions" not in table and "list" not in table:
+        if isinstance(node, Sketch):
+            node.some_of("exceptions", "list")
+        elif "exceptions" not in table and "list" not in table:
             table.add(table.node.problem("there is no list in it", "missing-key", "write [[list]] or [[exceptions]]"))
         table.done(None)
 

@@ -57,6 +57,10 @@ class Sketch(Node):
         if needed and name not in self.found.setdefault("required", []):
             self.found["required"].append(name)
 
+    def some_of(self, *names: str) -> None:
+        """Note that the table needs one of these keys."""
+        self.found["anyOf"] = [{"required": [name]} for name in names]
+
     def close(self) -> None:
         """Note that the table has no other keys."""
         self.found["additionalProperties"] = False
