@@ -7,15 +7,14 @@ values. Equal to git and to Kibana it settles a list without looking closer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from deployer.core.canonical import digest, same
+from deployer.core.canonical import digest
 from deployer.core.change import Label
 from deployer.core.dependency import VALUES, Dependency, Kind, in_order, key_of
 from deployer.core.exceptions.diff import LiveList, Manners, diff_list
-from deployer.core.exceptions.form import canonical_item, canonical_list
 from deployer.core.exceptions.reading import ListFile
 from deployer.core.plan import Blocked, Edit, ListEntry, Plan
 from deployer.core.ports import Body
@@ -106,11 +105,13 @@ def wanted_here(
 
 def suspects(wanted: Wanted, there: There, recorded: Mapping[str, Mapping[str, str]]) -> frozenset[str]:
     """Return the digests of the baseline documents that a plan needs: of lists that git or Kibana changed."""
-    found = set()
-    for key, desired, live in _pairs(wanted, there):
-        if key in recorded and not (_settled(desired, live) and digest(desired) == recorded[key]["authored"]):
-            found.add(recorded[key]["authored"])
-    return frozenset(found)
+    lists = [(one.key, one.digest, there.lists.get(one.key, LiveList()).digest) for one in wanted.lists]
+    values = [(one.key, one.digest, _values_digest(one, there.values.get(one.list_id))) for one in wanted.values]
+    return frozenset(
+        recorded[key]["authored"]
+        for key, desired, live in (*lists, *values)
+        if key in recorded and not desired == live == recorded[key]["authored"]
+    )
 
 
 def find(wanted: Wanted, there: There, known: Known, manners: Manners) -> Found:
@@ -153,8 +154,7 @@ def joined(plan: Plan, found: Found) -> Plan:
 def _list(found: Found, wanted: ListFile, live: LiveList, known: Known, manners: Manners) -> None:
     key = wanted.key
     found.labels[key] = Label(f"exception list {wanted.list_id}", path=wanted.path)
-    name = digest(wanted.document)
-    if _settled(wanted.document, _live_document(live)) and known.recorded.get(key, {}).get("authored") == name:
+    if wanted.digest == live.digest == known.recorded.get(key, {}).get("authored"):
         found.unchanged += len(wanted.items)
         return
     for item_id in wanted.items.keys() | live.items.keys() | _items(known.document(key)).keys():
@@ -177,8 +177,7 @@ def _values(found: Found, wanted: ValueListFile, live: tuple[Body, tuple[str, ..
     body, values = live or (None, ())
     name = known.recorded.get(key, {}).get("authored")
     authored = known.documents.get(name) if name else None
-    settled = name == digest(wanted.document) and body is not None and set(values) == set(wanted.values)
-    if settled:
+    if name == wanted.digest == _values_digest(wanted, live):
         return
     diff = diff_values(wanted, body, values, authored)
     if diff.problem:
@@ -201,25 +200,12 @@ def _keep(found: Found, key: str, document: Mapping[str, Any], path: str, known:
         found.documents[name] = document
 
 
-def _pairs(wanted: Wanted, there: There) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any] | None]]:
-    """Yield key, wanted document and live document of every list."""
-    for one in wanted.lists:
-        yield one.key, one.document, _live_document(there.lists.get(one.key, LiveList()))
-    for values in wanted.values:
-        body, held = there.values.get(values.list_id, (None, ()))
-        live = {"id": values.list_id, "type": body.get("type"), VALUES: sorted(set(held))} if body else None
-        yield values.key, values.document, live
-
-
-def _live_document(live: LiveList) -> Mapping[str, Any] | None:
-    if live.container is None:
-        return None
-    items = {name: canonical_item(body) for name, body in live.items.items()}
-    return {"list": canonical_list(live.container), "items": items}
-
-
-def _settled(desired: Mapping[str, Any], live: Mapping[str, Any] | None) -> bool:
-    return live is not None and same(dict(desired), dict(live))
+def _values_digest(wanted: ValueListFile, live: tuple[Body, tuple[str, ...]] | None) -> str:
+    """Return the digest of a live value list as the record would keep it, "" where there is none."""
+    if live is None:
+        return ""
+    body, values = live
+    return digest({"id": wanted.list_id, "type": body.get("type"), VALUES: sorted(set(values))})
 
 
 def _items(document: Mapping[str, Any] | None) -> Mapping[str, Any]:

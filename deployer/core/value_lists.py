@@ -13,8 +13,10 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
+from deployer.core.canonical import digest
 from deployer.core.dependency import VALUES, Dependency, Kind, key_of
 from deployer.errors import Problem
 
@@ -36,6 +38,11 @@ class ValueListFile:
     def key(self) -> str:
         """Its key among everything that is deployed."""
         return key_of(Kind.VALUE_LIST, self.list_id)
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of `document`."""
+        return digest(self.document)
 
     @property
     def document(self) -> dict[str, Any]:

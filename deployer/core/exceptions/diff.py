@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
-from deployer.core.canonical import same
+from deployer.core.canonical import digest, same
 from deployer.core.compare import Take
 from deployer.core.dependency import Dependency, Kind, key_of
 from deployer.core.environment import Conflict, Ownership
@@ -42,12 +43,20 @@ class Manners:
     adopt: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LiveList:
     """A list as the space has it: the container (None: there is none) and its items by `item_id`, as bodies."""
 
     container: Body | None = None
     items: Mapping[str, Body] = field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of what `ListFile.document` would be, "" for a list that is not there."""
+        if self.container is None:
+            return ""
+        items = {name: canonical_item(body) for name, body in self.items.items()}
+        return digest({"list": canonical_list(self.container), "items": items})
 
 
 @dataclass

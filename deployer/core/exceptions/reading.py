@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from deployer.core.canonical import canonical_json
+from deployer.core.canonical import canonical_json, digest
 from deployer.core.dependency import SINGLE, Kind, key_of
 from deployer.core.exceptions.form import canonical_item, canonical_list
 from deployer.core.exceptions.simple import UnclearError, expanded_item, expanded_list
@@ -34,6 +34,7 @@ class ListFile:
     items: Mapping[str, Mapping[str, Any]]
     places: Mapping[str, Keys] = field(default_factory=dict)  # item_id -> the way to it; "" is the list
     rule_ids: tuple[str, ...] = ()  # metadata.rule_ids: what detection-rules links by
+    digest: str = ""  # of `document`
 
     @property
     def list_id(self) -> str:
@@ -123,8 +124,6 @@ class _File:
         if not known:
             return
         content = canonical_list(body)
-        if not self._plain(content, place):
-            return
         items: dict[str, Mapping[str, Any]] = {}
         places: dict[str, Keys] = {"": place}
         for number, written in enumerate(self._tables("items", way, entry)):
@@ -135,7 +134,13 @@ class _File:
             if item["item_id"] in items:
                 self._wrong((*here, "item_id"), "this item_id is there twice", "duplicate-item-id", "change one")
             items[item["item_id"]], places[item["item_id"]] = item, here
-        yield ListFile(self._path, content, items, places, linked)
+        try:
+            name = digest({"list": content, "items": items})
+        except (TypeError, ValueError):  # somewhere in it: look where
+            for key, found in (("", content), *items.items()):
+                self._plain(found, places[key])
+            return
+        yield ListFile(self._path, content, items, places, linked, name)
 
     def _item(
         self, written: Mapping[str, Any], home: Mapping[str, Any], place: Keys, *, simple: bool
@@ -153,17 +158,15 @@ class _File:
                 known = self._wrong((*place, name), f"the list says {home[name]}", "wrong-value", "remove the line")
         if not known:
             return None
-        item = canonical_item({**body, **{name: home[name] for name in ("list_id", "namespace_type")}})
-        return item if self._plain(item, place) else None
+        return canonical_item({**body, **{name: home[name] for name in ("list_id", "namespace_type")}})
 
-    def _plain(self, content: Mapping[str, Any], place: Keys) -> bool:
-        """Say whether Kibana can be told this: TOML has dates and times, JSON has not."""
+    def _plain(self, content: Mapping[str, Any], place: Keys) -> None:
+        """Note what Kibana cannot be told: TOML has dates and times, JSON has not."""
         try:
             canonical_json(content)
         except (TypeError, ValueError):
             message = "a date, a time or a number that is none stands where Kibana takes a text"
-            return self._wrong(place, message, "wrong-type", "write it in quotes")
-        return True
+            self._wrong(place, message, "wrong-type", "write it in quotes")
 
     def _tables(self, name: str, way: Keys, parent: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         found = parent.get(name, [])
