@@ -115,7 +115,8 @@ class Documents:
         if parent is None:
             found = self._select(kind, "space = ? AND key = ?", (space, key))
         else:
-            found = self._select(kind, "space = ? AND key = ? AND parent = ?", (space, key, parent))
+            # The plus keeps SQLite from walking through all children instead of the few of that key.
+            found = self._select(kind, "space = ? AND key = ? AND +parent = ?", (space, key, parent))
         return found[0] if found else None
 
     def all(self, kind: str, space: str, *, parent: str | None = None) -> list[Document]:

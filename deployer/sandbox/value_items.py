@@ -72,7 +72,7 @@ def _with_value(call: Call, list_: Document, value: str) -> list[Document]:
         if matches is not None:
             items = call.kibana.documents.all(VALUE_ITEM, call.space, parent=list_.id)
             return [item for item in items if matches(item.body["value"])]
-        where = Condition("space = ? AND parent = ? AND key = ?", (call.space, list_.id, key(type_, value)))
+        where = Condition("space = ? AND key = ? AND +parent = ?", (call.space, key(type_, value), list_.id))
     except ValueRefusedError as exc:
         raise SiemError(400, str(exc)) from exc
     return call.kibana.documents.search(VALUE_ITEM, where).documents
