@@ -11,6 +11,7 @@ import tomli
 from deployer.core.toml.data import same_data
 from deployer.core.toml.layout import format_text
 from deployer.core.toml.patch import Put, patch
+from deployer.core.toml.positions import positions
 from tests.support.project import ProjectFolder, new_project
 from tests.support.shared import SHARED, corpus, needs_shared
 
@@ -173,15 +174,36 @@ def test_a_whole_corpus_keeps_its_data(tmp_path: Path, date: str) -> None:
         assert same_data(tomli.loads((tmp_path / path).read_text("utf-8")), tomli.loads(text)), path
 
 
+def edits(text: str) -> dict[str, tuple[tuple[str | int, ...], object]]:
+    """Return edits of one rule by name: the key, and what it becomes."""
+    rule = tomli.loads(text)["rule"]
+    changed = {
+        "severity": (("rule", "severity"), "critical!"),
+        "tag": (("rule", "tags", 0), "Domain: Another"),
+        "description": (("rule", "description"), rule["description"].replace(" ", "  ", 1)),
+    }
+    if rule.get("query"):
+        lines = rule["query"].split("\n")
+        lines[len(lines) // 2] += " "
+        changed["query"] = (("rule", "query"), "\n".join(lines))
+    return changed
+
+
 @needs_shared
 def test_one_edited_field_changes_only_its_lines() -> None:
-    """Formatted before and after an edit, a file differs in the lines of the edited value alone."""
+    """Formatted before and after an edit, a file differs in one line alone, which is inside the edited value."""
     checked = 0
     for path, text in corpus("2026-08")[::11]:
         before = format_text(text).split("\n")
-        after = format_text(patch(text, [Put(("rule", "severity"), "critical" + "!")])).split("\n")
-        assert len(before) == len(after), path
-        changed = [number for number, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
-        assert [after[number] for number in changed] == ['severity = "critical!"'], path
-        checked += 1
-    assert checked > 150
+        for name, (key, value) in edits(text).items():
+            edited = format_text(patch(text, [Put(key, value)]))
+            after = edited.split("\n")
+            assert len(before) == len(after), (path, name)
+            (line,) = [number for number, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+            place = positions(edited).find(key)
+            assert place is not None
+            first = place.key.line
+            last = edited.count("\n", 0, place.value.end) + 1
+            assert first <= line + 1 <= last, (path, name)
+            checked += 1
+    assert checked > 600
