@@ -43,8 +43,8 @@ cover: $(VENV)/.dev ## tests with coverage
 torture: $(VENV)/.dev ## the long fault and volume tests
 	@$(BIN)/pytest -q -n auto -m torture
 
-bench: $(VENV)/.dev ## measure
-	@$(BIN)/pytest -q -m bench
+bench: $(VENV)/.dev ## measure, into build/bench.md and bench.json; BENCH=short is what CI runs
+	@script/bench $(BIN)/python
 
 live: $(VENV)/.dev ## the end-to-end tests against a real Kibana: KIBANA_URL, KIBANA_API_KEY
 	@$(BIN)/pytest -q -m live
