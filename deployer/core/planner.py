@@ -130,6 +130,8 @@ def _write(draft: Draft, rule: DesiredRule, live: LiveRule, recorded: RuleRecord
             before["enabled"], after["enabled"] = live.enabled, was_on
         draft.detail(live.rule_id, f"back in git, was retired {recorded.retired.since[:10]}")
     if before or after or adopting:
+        if _by_environment(draft, rule, recorded):
+            draft.detail(live.rule_id, "environment: overlays or connectors changed, the pinned content did not")
         change = Change(
             live.rule_id, rule.file.type, before, after, marker=not marked and not compared.recreate, adopts=adopting
         )
@@ -140,6 +142,16 @@ def _write(draft: Draft, rule: DesiredRule, live: LiveRule, recorded: RuleRecord
         draft.unchanged += 1
     if (draft.changes and draft.changes[-1].rule_id == live.rule_id) or _entry_differs(entry, recorded):
         _keep_entry(draft, rule, entry)
+
+
+def _by_environment(draft: Draft, rule: DesiredRule, recorded: RuleRecord | None) -> bool:
+    """Say whether a promoted rule changes though its pin did not move: the work tree's environment files did."""
+    return (
+        draft.environment.rules.source == "promoted"
+        and recorded is not None
+        and rule.fingerprint == recorded.fingerprint
+        and rule.authored != recorded.authored
+    )
 
 
 def _decided(compared: Compared, live: LiveRule, recorded: RuleRecord | None) -> bool:

@@ -299,3 +299,19 @@ def test_status_says_what_waits_for_promotion_and_why(works: Works) -> None:
     assert cell["why"].startswith("waits 24 h in dev")
     assert "1 waiting" in ran.out
     assert "2 rules the same everywhere" in ran.out
+
+
+def test_an_override_reaches_prod_at_once_and_is_labelled_environment(works: Works) -> None:
+    """Overlays come from the work tree: the plan says that the pinned content did not move."""
+    works.pass_time(DAY + 60)
+    works.ok("promote", "--to", "prod")
+    works.ok("apply", "-e", "prod", "--yes")
+    path = works.project.root / "environments/prod.toml"
+    override = '\n[[override]]\nname = "slower here"\nmatch = ["*"]\nset = { interval = "10m", from = "now-20m" }\n'
+    path.write_text(path.read_text("utf-8") + override, "utf-8")
+
+    ran = works.ok("plan", "-e", "prod")
+    waiting = works.ok("promote", "--to", "prod")
+
+    assert ran.out.count("environment: overlays or connectors changed") == 3
+    assert "3 as before" in waiting.out
