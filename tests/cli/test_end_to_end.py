@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import pytest
 import tomli
 
 from deployer.core.payload import payload
+from tests.support.live import LIVE
 from tests.support.project import ProjectFolder, new_project
+from tests.support.sandbox import RULES
 from tests.support.shared import SHARED, corpus, needs_shared
+from tests.support.where import ALSO_BY_ADDRESS, EVERYWHERE, Where, place
 
 GUARDS_OPEN = "\n[limits]\ndisable = 5000\nrecreate = 100\n"
 
@@ -31,24 +35,22 @@ def plan_of(project: ProjectFolder, *more: str) -> dict[str, Any]:
     return ran.document
 
 
-def edit(project: ProjectFolder, number: int, **fields: Any) -> None:
-    """Change a rule in Kibana as an analyst does."""
-    words = [f"{name}={json.dumps(value)}" for name, value in fields.items()]
-    rule_id = f"00000000-0000-4000-8000-{number:012d}"
-    import subprocess
-    import sys
-
-    data = project.root / ".deployer" / "sandbox" / "s.sqlite3"
-    subprocess.run(
-        [sys.executable, "-m", "deployer.sandbox", "edit", "--data", str(data), rule_id, *words],
-        check=True,
-        capture_output=True,
-    )
+@pytest.fixture
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
+    """Where a test deploys: into the embedded sandbox, and with `make live` into a real Kibana."""
+    with place(getattr(request, "param", "embedded"), tmp_path) as found:
+        yield found
 
 
-def test_plan_apply_plan_ends_with_nothing_to_do(tmp_path: Path) -> None:
+def everywhere(kinds: list[Any]) -> pytest.MarkDecorator:
+    """Run a test in each of these places."""
+    return pytest.mark.parametrize("where", kinds, indirect=True)
+
+
+@everywhere(ALSO_BY_ADDRESS)
+def test_plan_apply_plan_ends_with_nothing_to_do(where: Where, tmp_path: Path) -> None:
     """Rules are planned, applied, and planned again with nothing to do."""
-    project = new_project(tmp_path)
+    project = where.project(tmp_path)
     project.rule(1)
     project.rule(2)
 
@@ -62,9 +64,10 @@ def test_plan_apply_plan_ends_with_nothing_to_do(tmp_path: Path) -> None:
     assert "2 rules unchanged" in again.out
 
 
-def test_one_character_of_one_query_is_one_semantic_change(tmp_path: Path) -> None:
+@everywhere(EVERYWHERE)
+def test_one_character_of_one_query_is_one_semantic_change(where: Where, tmp_path: Path) -> None:
     """A changed character gives exactly one change that shows the line."""
-    project = new_project(tmp_path)
+    project = where.project(tmp_path)
     project.rule(1, query="a : 1")
     project.rule(2, query="a : 1")
     assert project.run("apply", "-e", "s", "--yes").code == 0
@@ -79,12 +82,13 @@ def test_one_character_of_one_query_is_one_semantic_change(tmp_path: Path) -> No
     assert "+   a : 2" in text
 
 
-def test_two_machines_get_one_digest(tmp_path: Path) -> None:
+@everywhere(EVERYWHERE)
+def test_two_machines_get_one_digest(where: Where, tmp_path: Path) -> None:
     """Two folders and two users plan the same change to the same digest."""
     digests = set()
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        project = new_project(tmp_path / name)
+        project = where.project(tmp_path / name)
         project.rule(1)
         ran = project.run("plan", "-e", "s", "--json", USER=name, LOGNAME=name)
         digests.add(ran.document["plans"][0]["digest"])
@@ -92,9 +96,10 @@ def test_two_machines_get_one_digest(tmp_path: Path) -> None:
     assert len(digests) == 1
 
 
-def test_a_saved_plan_is_applied_and_an_edited_one_refused(tmp_path: Path) -> None:
+@everywhere(EVERYWHERE)
+def test_a_saved_plan_is_applied_and_an_edited_one_refused(where: Where, tmp_path: Path) -> None:
     """`apply plan.json` carries out what was saved; one edited byte is refused with nothing changed."""
-    project = new_project(tmp_path)
+    project = where.project(tmp_path)
     project.rule(1)
     assert project.run("plan", "-e", "s", "-o", "plan.json").code == 0
     text = (tmp_path / "plan.json").read_text("utf-8")
@@ -109,29 +114,31 @@ def test_a_saved_plan_is_applied_and_an_edited_one_refused(tmp_path: Path) -> No
     assert applied.code == 0, applied.err
 
 
-def test_a_stale_plan_is_refused_naming_rule_field_and_editor(tmp_path: Path) -> None:
+@everywhere(ALSO_BY_ADDRESS)
+def test_a_stale_plan_is_refused_naming_rule_field_and_editor(where: Where, tmp_path: Path) -> None:
     """A planned field that somebody edited makes the plan stale; another field does not."""
-    project = new_project(tmp_path)
+    project = where.project(tmp_path)
     project.rule(1, query="a : 1")
     assert project.run("apply", "-e", "s", "--yes").code == 0
     project.rule(1, query="a : 2")
     assert project.run("plan", "-e", "s", "-o", "plan.json").code == 0
-    edit(project, 1, query="a : 3")
+    who = where.edit(project, 1, query="a : 3")
 
     ran = project.run("apply", "plan.json")
 
     assert ran.code == 4
     assert "Rule 1" in ran.err
     assert "query" in ran.err
-    assert "soc-day" in ran.err
+    assert who in ran.err
 
 
-def test_an_analysts_edit_survives_two_applies_of_other_changes(tmp_path: Path) -> None:
+@everywhere(EVERYWHERE)
+def test_an_analysts_edit_survives_two_applies_of_other_changes(where: Where, tmp_path: Path) -> None:
     """What only Kibana changed is left alone and reported, apply after apply."""
-    project = new_project(tmp_path)
+    project = where.project(tmp_path)
     project.rule(1, query="a : 1")
     assert project.run("apply", "-e", "s", "--yes").code == 0
-    edit(project, 1, interval="15m")
+    where.edit(project, 1, interval="15m")
 
     for query in ("a : 2", "a : 3"):
         project.rule(1, query=query)
@@ -143,9 +150,10 @@ def test_an_analysts_edit_survives_two_applies_of_other_changes(tmp_path: Path) 
     assert plan_of(project)["plans"][0]["changes"] == []
 
 
-def test_a_rule_gone_from_git_is_disabled_and_comes_back(tmp_path: Path) -> None:
+@everywhere(EVERYWHERE)
+def test_a_rule_gone_from_git_is_disabled_and_comes_back(where: Where, tmp_path: Path) -> None:
     """A removed file disables its rule; the file's return enables the same object again."""
-    project = new_project(tmp_path)
+    project = where.project(tmp_path)
     project.rule(1)
     path = project.rule(2)
     assert project.run("apply", "-e", "s", "--yes").code == 0
@@ -159,9 +167,10 @@ def test_a_rule_gone_from_git_is_disabled_and_comes_back(tmp_path: Path) -> None
     assert actions(plan_of(project)) == {"enable": 1}
 
 
-def test_a_type_change_is_a_recreate_that_needs_its_number(tmp_path: Path) -> None:
+@everywhere(EVERYWHERE)
+def test_a_type_change_is_a_recreate_that_needs_its_number(where: Where, tmp_path: Path) -> None:
     """A recreate is refused with the limit's number, and passes when --allow names it."""
-    project = new_project(tmp_path)
+    project = where.project(tmp_path)
     path = project.rule(1, query="any where true")
     assert project.run("apply", "-e", "s", "--yes").code == 0
     path.write_text(path.read_text("utf-8").replace('"query"\n', '"eql"\n').replace('"kuery"', '"eql"'), "utf-8")
@@ -175,9 +184,10 @@ def test_a_type_change_is_a_recreate_that_needs_its_number(tmp_path: Path) -> No
     assert project.run("plan", "-e", "s", "--detailed-exitcode").code == 0
 
 
-def test_without_a_terminal_apply_needs_yes_or_a_plan_file(tmp_path: Path) -> None:
+@everywhere(EVERYWHERE)
+def test_without_a_terminal_apply_needs_yes_or_a_plan_file(where: Where, tmp_path: Path) -> None:
     """CI must say --yes: nothing is applied by accident."""
-    project = new_project(tmp_path)
+    project = where.project(tmp_path)
     project.rule(1)
 
     ran = project.run("apply", "-e", "s")
@@ -186,13 +196,14 @@ def test_without_a_terminal_apply_needs_yes_or_a_plan_file(tmp_path: Path) -> No
     assert "--yes" in ran.err
 
 
-def test_the_before_images_and_record_are_in_the_store(tmp_path: Path) -> None:
+@everywhere(EVERYWHERE)
+def test_the_before_images_and_record_are_in_the_store(where: Where, tmp_path: Path) -> None:
     """An apply leaves one deployment record with every rule, and a chained event."""
-    project = new_project(tmp_path)
+    project = where.project(tmp_path)
     project.rule(1)
     assert project.run("apply", "-e", "s", "--yes", "--reason", "first").code == 0
 
-    (record,) = (tmp_path / ".deployer").glob("targets/s/default/records/*")
+    (record,) = (tmp_path / ".deployer").glob("targets/s/*/records/*")
     (event,) = (tmp_path / ".deployer").glob("environments/s/events/*")
 
     found = json.loads(record.read_text("utf-8"))
@@ -201,9 +212,9 @@ def test_the_before_images_and_record_are_in_the_store(tmp_path: Path) -> None:
     assert json.loads(event.read_text("utf-8"))["reason"] == "first"
 
 
-def corpus_project(root: Path, name: str) -> ProjectFolder:
+def corpus_project(where: Where, root: Path, name: str) -> ProjectFolder:
     """A project with the rules of one date of the corpus."""
-    project = new_project(root, environment=f'[kibana]\nurl = "sandbox"\n{GUARDS_OPEN}')
+    project = where.project(root, more=GUARDS_OPEN)
     shutil.rmtree(root / "rules")
     for folder in ("rules", "rules_building_block"):
         shutil.copytree(SHARED / "corpus" / name / folder, root / "rules" / folder, copy_function=shutil.copyfile)
@@ -231,22 +242,24 @@ def counted(old: str, new: str) -> Counter[str]:
 
 
 @needs_shared
-def test_the_corpus_of_two_dates_plans_what_a_count_of_payloads_says(tmp_path: Path) -> None:
+@everywhere(EVERYWHERE)
+def test_the_corpus_of_two_dates_plans_what_a_count_of_payloads_says(where: Where, tmp_path: Path) -> None:
     """2026-05 applied, then 2026-08 planned: creates, updates, recreates and removals equal an independent count."""
-    project = corpus_project(tmp_path, "2026-05")
+    project = corpus_project(where, tmp_path, "2026-05")
     applied = project.run("apply", "-e", "s", "--yes")
     assert applied.code == 0, applied.err
     assert project.run("plan", "-e", "s", "--detailed-exitcode").code == 0
     shutil.rmtree(tmp_path / "rules")
-    newer = corpus_project(tmp_path, "2026-08")
+    newer = corpus_project(where, tmp_path, "2026-08")
 
     assert actions(plan_of(newer)) == counted("2026-05", "2026-08")
 
 
 @needs_shared
-def test_the_whole_corpus_is_created_and_planned_empty(tmp_path: Path) -> None:
+@everywhere(EVERYWHERE)
+def test_the_whole_corpus_is_created_and_planned_empty(where: Where, tmp_path: Path) -> None:
     """All 2,192 files load, the 2,068 live ones are created, and the plan afterwards is empty."""
-    project = corpus_project(tmp_path, "2026-08")
+    project = corpus_project(where, tmp_path, "2026-08")
 
     applied = project.run("apply", "-e", "s", "--yes", "--json")
     again = project.run("plan", "-e", "s", "--detailed-exitcode", "--json")
@@ -257,33 +270,26 @@ def test_the_whole_corpus_is_created_and_planned_empty(tmp_path: Path) -> None:
     assert again.document["plans"][0]["notes"]["census"]["unchanged"] == 2068
 
 
-def test_a_duplicate_of_a_managed_rule_is_never_touched(tmp_path: Path) -> None:
+@everywhere(["by address", LIVE])
+def test_a_duplicate_of_a_managed_rule_is_never_touched(where: Where, tmp_path: Path) -> None:
     """A copy made in Kibana, edited and enabled, carries our tag: it is listed, and nothing touches it."""
-    from tests.support.sandbox import Sandbox
+    kibana = where.kibana
+    assert kibana is not None
+    project = where.project(tmp_path)
+    path = project.rule(1)
+    project.rule(2)
+    assert project.run("apply", "-e", "s", "--yes").code == 0
+    one = kibana.rule("00000000-0000-4000-8000-000000000001")
+    kibana.must("POST", f"{RULES}/_bulk_action", {"action": "duplicate", "ids": [one["id"]]})
+    found = kibana.must("GET", f"{RULES}/_find?per_page=10")["data"]
+    (copy,) = [rule for rule in found if rule["name"] == "Rule 1 [Duplicate]"]
+    kibana.edit(copy["rule_id"], query="edited : 1", enabled=True)
+    before = kibana.rule(copy["rule_id"])
+    path.unlink()
 
-    kibana = Sandbox.start(tmp_path / "kibana.sqlite3")
-    try:
-        environment = f'[kibana]\nurl = "{kibana.url}"\nusername = "elastic"\npassword = "env:PASSWORD"\n'
-        project = new_project(tmp_path, environment=environment)
-        path = project.rule(1)
-        project.rule(2)
-        assert project.run("apply", "-e", "s", "--yes", PASSWORD="changeme").code == 0
-        found = kibana.request("GET", "/api/detection_engine/rules/_find?per_page=10").json["data"]
-        one = next(rule for rule in found if rule["name"] == "Rule 1")
-        body = {"action": "duplicate", "ids": [one["id"]]}
-        kibana.request("POST", "/api/detection_engine/rules/_bulk_action", body)
-        copy = kibana.request("GET", "/api/detection_engine/rules/_find?per_page=10").json["data"]
-        (copy,) = [rule for rule in copy if rule["name"] == "Rule 1 [Duplicate]"]
-        patch = {"id": copy["id"], "type": "query", "query": "edited : 1", "enabled": True, "max_signals": 100}
-        assert kibana.request("PATCH", "/api/detection_engine/rules", patch, user="soc-day").status == 200
-        before = kibana.rule(copy["rule_id"])
-        path.unlink()
-
-        document = project.run("plan", "-e", "s", "--json", PASSWORD="changeme").document
-        assert project.run("apply", "-e", "s", "--yes", PASSWORD="changeme").code == 0
-        after = kibana.rule(copy["rule_id"])
-    finally:
-        kibana.stop()
+    document = project.run("plan", "-e", "s", "--json").document
+    assert project.run("apply", "-e", "s", "--yes").code == 0
+    after = kibana.rule(copy["rule_id"])
 
     assert actions(document) == {"disable": 1}
     assert document["plans"][0]["notes"]["census"]["copies"] == ["Rule 1 [Duplicate]"]

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,10 @@ class Ran:
 
 @dataclass(frozen=True)
 class ProjectFolder:
-    """A project on disk."""
+    """A project on disk; `environ` is added to the environment of every run."""
 
     root: Path
+    environ: dict[str, str] = field(default_factory=dict, repr=False)
 
     def write(self, path: str, text: str) -> Path:
         """Write one file of the project."""
@@ -73,7 +74,7 @@ class ProjectFolder:
         """Run the program in the project's folder, without a terminal."""
         process = self.start(*words, **environ)
         try:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=600)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -85,7 +86,7 @@ class ProjectFolder:
         return subprocess.Popen(
             [sys.executable, "-m", "deployer", *words],
             cwd=self.root,
-            env={**bare_environ(), **environ},
+            env={**bare_environ(), **self.environ, **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
