@@ -32,7 +32,9 @@ def checks(node: Node) -> Policy:
 def _settings(check: Check) -> Reader[tuple[Setting, ...]]:
     def schema() -> dict[str, Any]:
         one = describe(_setting(check))
-        return {"anyOf": [{"enum": list(LEVELS)}, one, {"type": "array", "items": one}]}
+        for option in check.options:
+            one["properties"][option.name]["description"] = option.summary
+        return {"description": check.summary, "anyOf": [{"enum": list(LEVELS)}, one, {"type": "array", "items": one}]}
 
     @accepts(schema)
     def reader(node: Node) -> tuple[Setting, ...]:

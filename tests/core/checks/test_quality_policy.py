@@ -143,6 +143,15 @@ def test_what_an_exception_must_say(written: str, codes: list[str]) -> None:
             assert problem.severity is (Severity.WARNING if problem.code == "ignore-unused" else Severity.ERROR)
 
 
+def test_exceptions_may_be_tables_of_their_own() -> None:
+    """An array of tables says the same as a list of inline tables, and a mistake is told at its own header or key."""
+    entry = '[[metadata.extended.deployer_ignore]]\ncode = "triage-note"\n'
+
+    assert problems_of(rule(extended=entry + 'reason = "x"'), {}) == []
+    found_here = {p.code: p.line for p in problems_of(rule(extended=entry + 'reason = ""'), {})}
+    assert found_here["ignore-without-reason"] == 5
+
+
 def test_an_exception_is_not_called_unused_by_a_check_that_could_not_judge() -> None:
     """Off, without ATT&CK or with only some files read, nobody knows whether the exception is needed."""
     for code, written, how in (
