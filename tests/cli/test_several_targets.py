@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-from tests.support.project import ProjectFolder, new_project
+import pytest
+
+from tests.support.project import ProjectFolder, bare_environ, new_project
 from tests.support.sandbox import running
 
 GOOD = '[kibana]\nurl = "sandbox"\n'
 DEAD = '[kibana]\nurl = "http://127.0.0.1:9"\nusername = "elastic"\npassword = "env:PASSWORD"\n'
+PEAK = (
+    "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
+    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(code)"
+)
+"""Runs a command and says how much memory it took at most, in KiB, as the last line of stderr."""
 SECRETS = {"PASSWORD": "changeme", "DEPLOYER_HOSTS": "127.0.0.1"}
 
 
@@ -101,3 +110,36 @@ def test_targets_of_one_host_share_the_files_and_one_number(tmp_path: Path) -> N
 
     assert ran.code == 0, ran.err
     assert states(ran.document) == {"k/blue": 1, "k/red": 1}
+
+
+@pytest.mark.torture
+def test_fifty_spaces_of_five_hundred_rules_are_planned_in_one_run_with_bounded_memory(tmp_path: Path) -> None:
+    """One run reads 25,000 rules in 50 spaces: files parsed once, memory far below what all spaces would take."""
+    spaces = [f"c{number:02}" for number in range(50)]
+    with running(tmp_path / "kibana.sqlite3") as kibana:
+        for space in spaces:
+            kibana.request("POST", "/api/spaces/space", {"id": space, "name": space})
+        project = new_project(tmp_path)
+        listed = ", ".join(f'"{space}"' for space in spaces)
+        credentials = 'username = "elastic"\npassword = "env:PASSWORD"\n'
+        project.write("environments/k.toml", f'[kibana]\nurl = "{kibana.url}"\nspaces = [{listed}]\n{credentials}')
+        for number in range(1, 501):
+            project.rule(number)
+        applied = project.run("apply", "-e", "k", "--yes", **SECRETS)
+        words = [sys.executable, "-m", "deployer", "plan", "-e", "k", "--detailed-exitcode"]
+        planned = subprocess.run(
+            [sys.executable, "-c", PEAK, *words],
+            cwd=project.root,
+            env={**bare_environ(), **SECRETS},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    assert applied.code == 0, applied.err[-2000:]
+    assert planned.returncode == 0, planned.stderr[-2000:]
+    assert planned.stdout.count("nothing to do") == 50
+    peak = int(planned.stderr.splitlines()[-1]) / 1024
+    print(f"50 spaces x 500 rules planned with {peak:.0f} MB")
+    assert peak <= 400
