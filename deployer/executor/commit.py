@@ -74,6 +74,7 @@ def committed(tx: Transaction, head: Record | None, new: Entries, *, event: str 
         extra=_extra(tx, head, number, accepted=event, bundle=bundle),
     )
     tx.run.ledger.write_record(record, bundle)
+    tx.decided = True
     try:
         tx.lease.commit(number)
     except StateError:

@@ -61,13 +61,16 @@ def put_back(tx: Transaction, reason: str, *, force: frozenset[str] | None = fro
     if renew is not None:
         renew()  # undoing must not fail because applying has used the time up
     _journal(tx, "rolling_back", why=reason)
-    try:
-        return undo(tx, force=force)
-    except InterruptedRunError:
-        raise interrupted(tx) from None
-    except StateError as exc:
-        reached = [rule for rule in tx.rules.values() if rule.sent]
-        return [Outcome(rule.rule_id, "undo", Status.NOT_UNDONE, str(exc)) for rule in reached]
+    while True:
+        try:
+            return undo(tx, force=force)
+        except InterruptedRunError:
+            raise interrupted(tx) from None
+        except StateError as exc:
+            if tx.journal.adrift or tx.decided:
+                reached = [rule for rule in tx.rules.values() if rule.sent]
+                return [Outcome(rule.rule_id, "undo", Status.NOT_UNDONE, str(exc)) for rule in reached]
+            tx.journal.adrift = True  # once more, from memory: every step of an undo reads before it writes
 
 
 def still_open(results: Sequence[Outcome]) -> list[Outcome]:
@@ -103,8 +106,8 @@ def close(tx: Transaction, state: str = "") -> bool:
 
 def leave(tx: Transaction, state: str, **facts: Any) -> None:
     """Leave journal and lock for `recover`; where the store does not take it, the lease runs out by itself."""
-    _journal(tx, state, **facts)
     try:
+        _journal(tx, state, **facts)
         tx.lease.leave_for_recovery()
     except DeployerError:
         return
@@ -123,7 +126,7 @@ def append_commit(tx: Transaction, record: Record, **facts: Any) -> int:
 
 
 def _journal(tx: Transaction, state: str, **facts: Any) -> None:
-    """Write a state. The store may be down in mid-run: then the undo goes on from memory (transactions.md 5.10)."""
+    """Write a state; a store that is down in mid-run does not stop the ending."""
     try:
         tx.journal.state(state, **facts)
     except StateError:

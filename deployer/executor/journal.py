@@ -21,6 +21,7 @@ from typing import Any, Final
 from deployer.core.canonical import canonical_json
 from deployer.core.ports import Body
 from deployer.errors import StateError
+from deployer.executor.lease import LostLockError
 from deployer.executor.ledger import Ledger
 
 _FORMAT: Final = "deployer-journal"
@@ -90,6 +91,7 @@ class Journal:
     sequence: int = 0
     numbered: int = 0
     begun: bool = False
+    adrift: bool = False  # the store takes nothing any more, and an undo goes on from memory (transactions.md 5.10)
     _outcomes: list[dict[str, Any]] = field(default_factory=list)
     _mutex: threading.RLock = field(default_factory=threading.RLock)
 
@@ -117,7 +119,7 @@ class Journal:
             return self.numbered
 
     def intend(self, intents: Sequence[Intent]) -> None:
-        """Make intents durable. Returns only when they are; raises StateError if they are not."""
+        """Make intents durable. Returns only when they are, or adrift; raises StateError, LostLockError if not."""
         self._write({"intents": [_compact({name: getattr(intent, name) for name in _SLOTS}) for intent in intents]})
 
     def outcome(self, number: int, rule_id: str, op: str, status: str, **facts: Any) -> None:
@@ -140,7 +142,7 @@ class Journal:
         """Continue a journal that an earlier process wrote."""
         self.begun = True
         self.sequence = past.objects
-        self.numbered = max((intent.n for intent in past.intents), default=0)
+        self.numbered = max((*(intent.n for intent in past.intents), *past.answered), default=0)
 
     def _write(self, body: dict[str, Any]) -> None:
         with self._mutex:
@@ -151,14 +153,15 @@ class Journal:
                 self._append(body)
             except StateError:
                 self._outcomes = [*drained, *self._outcomes]
-                raise
+                if not self.adrift:
+                    raise
 
     def _append(self, body: dict[str, Any]) -> None:
         self.sequence += 1
         data = self._bytes(body)
         name = f"{self.ledger.journal_prefix(self.tx)}{self.sequence:06}.json"
         if self.ledger.store.replace(name, data, None) is None and not self._is_ours(name, data):
-            raise StateError(
+            raise LostLockError(
                 f"somebody else writes in our journal: the lock of {self.ledger.target.name} was taken over",
                 hint=f"deployer recover -e {self.ledger.target.name}",
             )

@@ -99,6 +99,7 @@ class Transaction:
         self.sends = 0
         self.halted = False
         self.undoing = False
+        self.decided = False  # the pivot was asked for: whether it happened, only the store knows
         self.resumed = False  # this run continues the journal of another one
         self.inherited = 0.0  # until then a request of the process before us may land, on the monotonic clock
 
@@ -156,9 +157,9 @@ class Transaction:
                 need.ghost = None
 
     def pause(self, seconds: float) -> None:
-        """Wait, and keep the lease meanwhile."""
+        """Wait, and keep the lease meanwhile. Raises LostLockError, and StateError once no request fits into it."""
         self.run.clock.sleep(seconds)
-        self.lease.keep()
+        self.lease.may_send()
         if self.common is not None:
             self.common.keep()
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from deployer.core.outcomes import ApplyIncompleteError, ApplyUndoneError, Status
-from deployer.errors import Refusal, RefusedError, StateError
+from deployer.errors import DeployerError, Refusal, RefusedError, StateError
 from deployer.executor.apply import apply
 from deployer.executor.ledger import Ledger
 from deployer.executor.recover import Mode, leftover, recover
+from deployer.executor.transaction import Run
 from tests.support.fake_kibana import Crash, MemoryStore
 from tests.support.fault_scenarios import (
     CHANGES,
@@ -92,6 +94,41 @@ def test_a_recovery_killed_at_any_store_write_is_recovered_again(mode: Mode) -> 
         assert _images(game) == (NEW if done else OLD), f"killed after store write {at}: {how}"
         assert done is (mode == "resume")
     assert at > 5
+
+
+@pytest.mark.parametrize("faults", [{}, {6: "lost"}], ids=["sound", "unanswered"])
+def test_a_store_that_goes_down_in_mid_run_leaves_all_old_or_all_new(faults: dict[int, str]) -> None:
+    """
+    Down after any of its writes: what was done is undone from memory, nobody says `undone` who could not write it down,
+    and once the store is back `recover` (whose process before it is gone) closes the books.
+    """
+    undecided = 0
+    for writes in range(1, 100):
+        game = Game(FakeBackend(), Scenario(faults))
+        run = game.run()
+        run = replace(run, terms=replace(run.terms, horizon=20.0))  # within the lease, or nobody may undo any more
+        run.ledger.store._store.down_after = writes
+        code = _exit_code(run)
+        committed = ledger_of(game).head().record is not None
+        undecided += _images(game) == NEW and not committed  # the pivot was asked for, and nobody answered
+        assert _images(game) in (OLD, NEW), f"down after store write {writes}"
+        if code in (None, 5):
+            break
+        game.processes[-1].dead = True
+        game.scenario = Scenario()
+        settle(game, "undo")
+        assert _images(game) == (NEW if committed else OLD), f"recovered after store write {writes}"
+        assert lock_of(game).state == "free"
+    assert writes > 8
+    assert undecided <= 1
+
+
+def _exit_code(run: Run) -> int | None:
+    try:
+        apply(the_plan(), run)
+    except DeployerError as error:
+        return int(error.exit_code)
+    return None
 
 
 def test_recover_twice_equals_once() -> None:

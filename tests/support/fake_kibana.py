@@ -221,6 +221,7 @@ class MemoryStore:
         self.batch = batch
         self.writes = 0
         self.down = False
+        self.down_after: int | None = None  # writes
         self.crash_at: tuple[int, str] | None = None
         self._process = process or Process(0)
 
@@ -272,5 +273,5 @@ class MemoryStore:
 
     def _alive(self) -> None:
         self._process.check()
-        if self.down:
+        if self.down or (self.down_after is not None and self.writes >= self.down_after):
             raise StateError("the store does not answer")

@@ -145,7 +145,9 @@ class CloudStore:
         try:
             yield
         except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as exc:
-            raise StateError(f"the state store {self.location} refuses our credentials{_codes(exc)}", hint=_WHENCE) from exc
+            raise StateError(
+                f"the state store {self.location} refuses our credentials{_codes(exc)}", hint=_WHENCE
+            ) from exc
         except (exceptions.BaseError, ValueError) as exc:
             raise StateError(f"the state store {self.location} cannot be used{_codes(exc)}", hint=_WHENCE) from exc
 

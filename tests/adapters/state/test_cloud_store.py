@@ -197,8 +197,8 @@ def test_without_the_extra_the_line_to_install_it_is_said(tmp_path: Path, monkey
     """obstore is an extra: where it is missing the message has the pip line."""
     monkeypatch.setitem(sys.modules, "obstore", None)
     monkeypatch.setitem(sys.modules, "obstore.store", None)
+    environ = s3_environ("http://127.0.0.1:9") | {"AZURE_STORAGE_ACCOUNT_NAME": "acme"}
     with pytest.raises(StateError, match="needs the extra `cloud`") as caught:
-        environ = s3_environ("http://127.0.0.1:9") | {"AZURE_STORAGE_ACCOUNT_NAME": "acme"}
         open_store(place, root=tmp_path, environ=environ, project="acme")
     assert caught.value.hint == "pip install 'kibana-deployer[cloud]'"
 
