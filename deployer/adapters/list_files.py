@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ class ListTree:
     lists: tuple[ListFile, ...] = ()
     values: tuple[ValueListFile, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
+    _scanned: dict[str, Callable[[Keys], tuple[int, int]]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def list_ids(self) -> frozenset[str]:
@@ -33,8 +34,10 @@ class ListTree:
 
     def locate(self, path: str, key: Keys) -> tuple[int, int]:
         """Return line and column of a key in one of the files, (0, 0) where it is not written there."""
-        find = locator((self.root / path).read_bytes().decode("utf-8-sig"))
-        return find(key) if find(key) != (0, 0) else find(key[:-1])
+        if path not in self._scanned:
+            self._scanned.clear()  # problems come file by file; more than one file is not worth the memory
+            self._scanned[path] = locator((self.root / path).read_bytes().decode("utf-8-sig"))
+        return self._scanned[path](key)
 
 
 def read_lists(root: Path, exceptions: Sequence[str], value_lists: Sequence[str]) -> ListTree:

@@ -22,6 +22,7 @@ from deployer.core.draft import Wishes
 from deployer.core.environment import Environment
 from deployer.core.exceptions.diff import LiveList, Manners
 from deployer.core.exceptions.expiry import expiring
+from deployer.core.guards import judged_with_lists
 from deployer.core.plan import Plan
 from deployer.core.ports import Body
 from deployer.core.record import Record
@@ -101,7 +102,10 @@ class Lists:
         )
         warnings = tuple(expiring(wanted.lists, now, self.tree.locate))
         plan = replace(plan, notes=replace(plan.notes, warnings=(*plan.notes.warnings, *warnings)))
-        return joined(plan, found)
+        plan = joined(plan, found)
+        limits, managed = self.target.environment.limits, plan.notes.census.managed
+        verdicts = judged_with_lists(plan.notes.verdicts, plan.dependencies, limits, plan.allow, managed)
+        return replace(plan, notes=replace(plan.notes, verdicts=verdicts))
 
     def _wanted(self, files: Iterable[RuleFile], desired: Desired) -> Wanted:
         """Return the lists that the target is to have; with `--only` those of the rules that are left."""

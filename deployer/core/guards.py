@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from deployer.core.canonical import canonical_json
 from deployer.core.change import Action, Change
+from deployer.core.dependency import Dependency, Kind
 from deployer.core.environment import DeployPolicy, Limit, Limits
 from deployer.core.fields import ABSENT, SEVERITIES, Category
 
@@ -97,6 +98,37 @@ def judge(changes: Sequence[Change], limits: Limits, allow: Mapping[str, int], j
         _limit(word, concerned[word], _number(ceilings[word], judged.managed), allow.get(word)) for word in COUNTED
     ]
     return (*verdicts, *_would_empty(judged))
+
+
+def judged_with_lists(
+    verdicts: Sequence[Verdict],
+    dependencies: Sequence[Dependency],
+    limits: Limits,
+    allow: Mapping[str, int],
+    managed: int,
+) -> tuple[Verdict, ...]:
+    """
+    Return the verdicts with what lists do to rules: an exception that git adds or changes, and values that it adds,
+    weaken. Items of a list that is new count with the rule that is linked to it.
+    """
+    new = {(one.namespace, one.name) for one in dependencies if one.kind is Kind.LIST and one.before is None}
+    wider = [one.key for one in dependencies if _widens(one) and (one.namespace, one.list_id) not in new]
+    if not wider:
+        return tuple(verdicts)
+    limit = _number(limits.weaken, managed)
+    return tuple(
+        _limit("weaken", (*verdict.rules, *wider), limit, allow.get("weaken")) if verdict.guard == "weaken" else verdict
+        for verdict in verdicts
+    )
+
+
+def _widens(dependency: Dependency) -> bool:
+    """Say whether more is excepted than before: a new item, other entries, a later end, more values."""
+    if dependency.kind is Kind.VALUE_LIST:
+        return dependency.before is not None and bool(dependency.added)
+    if dependency.kind is not Kind.ITEM or dependency.after is None:
+        return False
+    return dependency.before is None or not {"entries", "expire_time", "os_types"}.isdisjoint(dependency.names)
 
 
 def waiting(due: Sequence[Change], limits: Limits, allow: Mapping[str, int], managed: int) -> tuple[Change, ...]:

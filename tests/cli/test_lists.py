@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from deployer.adapters.state.opening import open_store
+from deployer.core.plan import Target
+from deployer.executor.common import shared_target
+from deployer.executor.ledger import Ledger
 from tests.support.deploying import SECRET, against, live, until
 from tests.support.project import ProjectFolder, Ran
 from tests.support.sandbox import RULES, Sandbox
@@ -202,3 +206,198 @@ def test_an_edit_during_the_apply_is_a_version_conflict_and_undoes_everything(
         assert [one["id"] for one in after[name]["comments"]] == [one["id"] for one in before[name]["comments"]]
     assert after["my"]["entries"] == before["my"]["entries"]
     assert live(kibana)[0]["query"] == rule["query"]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        f"drop-after:method=POST,path={ITEMS},times=1",
+        f"drop-before:method=POST,path={ITEMS},times=1",
+        f"drop-after:method=POST,path={LISTS},times=1",
+        f"busy:method=POST,path={ITEMS},times=1",
+        f"starting:method=POST,path={LISTS},times=1",
+        "drop-after:method=POST,path=/api/lists/items/_import,times=1",
+        "drop-after:method=POST,path=/api/lists,times=1",
+    ],
+)
+def test_an_answer_that_is_lost_is_resolved_by_reading(project: ProjectFolder, kibana: Sandbox, spec: str) -> None:
+    """A write without an answer is looked for, sent again only where it did not happen, and never doubled."""
+    project.write("value_lists/ips.txt", "10.0.0.1\n10.0.0.2\n")
+    kibana.fault(spec)
+    applied(project, DEPLOYER_HORIZON="1")
+    assert {name: len(item["comments"]) for name, item in items(kibana).items()} == {"sg": 1, "my": 1}
+    assert values(kibana, "ips.txt") == ["10.0.0.1", "10.0.0.2"]
+    assert not planned(project)["has_changes"]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        f"refuse:method=POST,path={ITEMS},skip=1",
+        f"refuse:method=POST,path={RULES}",
+        f"refuse:method=POST,path={LISTS}",
+        "refuse:method=POST,path=/api/lists/items/_import",
+    ],
+)
+def test_a_refusal_takes_everything_back(project: ProjectFolder, kibana: Sandbox, spec: str) -> None:
+    """Whatever is refused, no list, item, value list or rule of the apply stays."""
+    project.write("value_lists/ips.txt", "10.0.0.1\n")
+    kibana.fault(spec + ",status=400,message=no")
+    ran = project.run("apply", "-e", "s", "--yes", **SECRET)
+    assert ran.code == 5, ran.err + ran.out
+    assert kibana.request("GET", f"{LISTS}/_find").json["total"] == 0
+    assert kibana.request("GET", "/api/lists?id=ips.txt").status == 404
+    assert live(kibana) == []
+
+
+def test_an_undo_leaves_a_list_that_somebody_put_an_item_into(project: ProjectFolder, kibana: Sandbox) -> None:
+    """A list of a failed apply stays where an analyst uses it already, and a person is told (exit 6)."""
+    kibana.fault(f"delay:method=POST,path={RULES},seconds=2,times=1")
+    kibana.fault(f"refuse:method=POST,path={RULES},skip=1,status=400,message=no")
+    write_second_rule(project)
+    process = project.start("apply", "-e", "s", "--yes", **SECRET)
+    until(lambda: len(list_ids(kibana)) == 1 and len(items(kibana)) == 2, "the items are there")
+    own = {"item_id": "mine", "list_id": "travel", "name": "Mine", "description": "d", "type": "simple"}
+    assert kibana.request("POST", ITEMS, {**own, "entries": entry("ana")}, user="soc-day").status == 200
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 6, err
+    assert "somebody added 1 items to it: kept" in err
+    assert set(items(kibana)) == {"mine"}
+
+
+def test_a_killed_apply_is_undone_or_finished(project: ProjectFolder, kibana: Sandbox) -> None:
+    """kill -9 between items and rules: the journal leads recover to all-old, and to all-new with --resume."""
+    for mode in ((), ("--resume",)):
+        kibana.fault(f"delay:method=POST,path={RULES},seconds=3,times=1")
+        process = project.start("apply", "-e", "s", "--yes", **SECRET)
+        until(lambda: len(list_ids(kibana)) == 1 and len(items(kibana)) == 2, "the items are there")
+        process.kill()
+        process.communicate(timeout=30)
+        ran = project.run("recover", "-e", "s", *mode, **SECRET, DEPLOYER_HORIZON="4")
+        assert ran.code == 0, ran.err
+        assert list_ids(kibana) == (["travel"] if mode else [])
+        assert len(live(kibana)) == (1 if mode else 0)
+    assert set(items(kibana)) == {"sg", "my"}
+    (rule,) = live(kibana)
+    assert rule["exceptions_list"][0]["id"] == kibana.request("GET", f"{LISTS}?list_id=travel").json["id"]
+    assert not planned(project)["has_changes"]
+
+
+def test_removed_items_go_last_and_only_untouched_ones(project: ProjectFolder, kibana: Sandbox) -> None:
+    """An untouched item that git no longer has is deleted after the rules; an edited one stays and is named."""
+    write_items(project, sg="kim", my="lee", old="a", edited="b")
+    applied(project)
+    edit(kibana, "edited", entries=entry("analyst"))
+    write_items(project, sg="kim", my="lee")
+    write_rule(project, query="event.action : 2")
+    plan = planned(project)
+    assert [(one["action"], one["name"]) for one in plan["dependencies"]] == [("delete", "old")]
+    assert [(edit["field"], edit["kind"]) for edit in plan["notes"]["edits"]] == [("entries", "left")]
+    applied(project)
+    assert set(items(kibana)) == {"sg", "my", "edited"}
+    writes = [(one["method"], one["path"]) for one in kibana.writes() if "_bulk_action" not in one["path"]]
+    assert writes[-1] == ("DELETE", ITEMS)
+
+
+def test_a_delete_that_fails_is_due_at_the_next_apply(project: ProjectFolder, kibana: Sandbox) -> None:
+    """A late delete never fails an apply, and is not forgotten."""
+    applied(project)
+    write_items(project, sg="kim")
+    kibana.fault(f"refuse:method=DELETE,path={ITEMS},status=400,message=no")
+    applied(project)
+    assert set(items(kibana)) == {"sg", "my"}
+    kibana.admin("DELETE", "faults")
+    assert [(one["action"], one["name"]) for one in planned(project)["dependencies"]] == [("delete", "my")]
+    applied(project)
+    assert set(items(kibana)) == {"sg"}
+
+
+def test_fifty_thousand_values_of_which_three_changed_are_few_writes(project: ProjectFolder, kibana: Sandbox) -> None:
+    """A value list of 50,000 lines with 3 changed costs at most 5 writes, and an analyst's value stays."""
+    lines = [f"host-{number}" for number in range(50_000)]
+    project.write("value_lists/hosts.txt", "\n".join(lines) + "\n")
+    applied(project)
+    added = {"list_id": "hosts.txt", "value": "theirs"}
+    assert kibana.request("POST", VALUES, added, user="soc-day").status == 200
+    project.write("value_lists/hosts.txt", "\n".join([*lines[3:], "new-1", "new-2", "new-3"]) + "\n")
+    before = len(kibana.writes())
+    applied(project)
+    assert len(kibana.writes()) - before <= 5
+    found = set(values(kibana, "hosts.txt"))
+    assert found == {*lines[3:], "new-1", "new-2", "new-3", "theirs"}
+    assert not planned(project)["has_changes"]
+
+
+def test_an_agnostic_list_is_written_once_for_all_spaces(tmp_path: Path, kibana: Sandbox) -> None:
+    """Two spaces of one Kibana share an agnostic list: the first target writes it, the second finds it as wanted."""
+    kibana.request("POST", "/api/spaces/space", {"id": "blue", "name": "Blue"})
+    project = against(tmp_path / "spaces", kibana.url, more='spaces = ["default", "blue"]')
+    link = LINK.replace("single", "agnostic")
+    write_rule(project, more=link)
+    write_items(project, sg="kim")
+    path = project.root / "exceptions" / "travel.toml"
+    for version in ("kim", "kim2", "kim3"):
+        text = (HEAD + 'namespace = "agnostic"\n') + ITEM.format("sg", version)
+        path.write_text(text, "utf-8")
+        before = len([one for one in kibana.writes() if "exception_lists" in one["path"]])
+        applied(project)
+        wrote = [one for one in kibana.writes() if "exception_lists" in one["path"]][before:]
+        assert len(wrote) == (2 if version == "kim" else 1)
+        assert items(kibana, namespace="agnostic")["sg"]["entries"] == entry(version)
+    ran = project.run("plan", "-e", "s", "--detailed-exitcode", **SECRET)
+    assert ran.code == 0, ran.out
+    store = open_store("file:.deployer", root=project.root, environ={}, project="tests", writing=False)
+    lock, _ = Ledger(store, shared_target(Target("s", "default", "s", kibana.url)), "tests").lock()
+    assert (lock.state, lock.token) == ("free", 6)  # taken by each of the two targets, three times
+
+
+def test_what_expires_is_told_in_the_plan(project: ProjectFolder) -> None:
+    """An item that has expired is a warning with its line."""
+    text = (project.root / "exceptions" / "travel.toml").read_text("utf-8")
+    project.write("exceptions/travel.toml", text + "expires = 2020-01-31\n")
+    ran = project.run("plan", "-e", "s", **SECRET)
+    assert "exceptions/travel.toml:14:1" in ran.out
+    assert "expired on 2020-01-31" in " ".join(ran.out.split())
+
+
+def write_second_rule(project: ProjectFolder) -> None:
+    """Write one more rule without a list."""
+    project.rule(2)
+
+
+def list_ids(kibana: Sandbox) -> list[str]:
+    """Return the names of the lists of the space."""
+    return [one["list_id"] for one in kibana.request("GET", f"{LISTS}/_find").json["data"]]
+
+
+def values(kibana: Sandbox, list_id: str) -> list[str]:
+    """Return the values of a list, one per item: a value that is there twice is there twice."""
+    answer = kibana.request("POST", f"{VALUES}/_export?list_id={list_id}")
+    assert answer.status == 200, answer.body
+    return sorted(answer.body.decode().split())
+
+
+def test_exceptions_of_git_count_against_the_limit_for_weakening(project: ProjectFolder) -> None:
+    """With `weaken = 0` an added item needs --allow; the plan says so, and nothing is written without it."""
+    applied(project)
+    environment = (project.root / "environments" / "s.toml").read_text("utf-8")
+    project.write("environments/s.toml", environment + "\n[limits]\nweaken = 0\n")
+    write_items(project, sg="kim", my="lee", more="any")
+    refused = project.run("apply", "-e", "s", "--yes", **SECRET)
+    assert refused.code == 4
+    assert "--allow weaken=1" in refused.err
+    applied(project, "--allow", "weaken=1")
+
+
+def test_an_item_that_both_sides_changed_needs_a_decision(project: ProjectFolder, kibana: Sandbox) -> None:
+    """A conflict of an item refuses the apply; `--take git` and `--take live` decide."""
+    applied(project)
+    edit(kibana, "sg", entries=entry("analyst"))
+    write_items(project, sg="kim2", my="lee")
+    refused = project.run("apply", "-e", "s", "--yes", **SECRET)
+    assert refused.code == 4
+    assert "git and Kibana both changed entries" in refused.err
+    applied(project, "--take", "live", "--only", f"id:{RULE_ID}")
+    assert items(kibana)["sg"]["entries"] == entry("analyst")
+    applied(project, "--take", "git", "--only", f"id:{RULE_ID}")
+    assert items(kibana)["sg"]["entries"] == entry("kim2")

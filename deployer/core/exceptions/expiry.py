@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from deployer.core.exceptions.reading import ListFile
+from deployer.core.exceptions.reading import Keys, ListFile
 from deployer.core.flaw import Locate, dotted
 from deployer.errors import Problem, Severity
 
@@ -20,8 +20,7 @@ def expiring(files: Iterable[ListFile], now: datetime, locate: Locate) -> Iterat
             ends = _moment(item.get("expire_time"))
             if ends is None or ends > now + SOON:
                 continue
-            key = (*file.places.get(item_id, ()), "expire_time")
-            line, column = locate(file.path, key)
+            key, line, column = _place(file, item_id, locate)
             if ends <= now:
                 message, code = f'"{item["name"]}" expired on {ends.date()}: it excepts nothing any more', "expired"
                 remedy = "remove the item, or give it another date"
@@ -30,6 +29,16 @@ def expiring(files: Iterable[ListFile], now: datetime, locate: Locate) -> Iterat
                 message = f'"{item["name"]}" expires on {ends.date()}, in {days} day{"" if days == 1 else "s"}'
                 code, remedy = "expires-soon", "then its rules alert again"
             yield Problem(file.path, line, column, dotted(key), message, code, remedy, Severity.WARNING)
+
+
+def _place(file: ListFile, item_id: str, locate: Locate) -> tuple[Keys, int, int]:
+    """Return where the time of an item is written, in the words of either form; the item itself where it is not."""
+    item = file.places.get(item_id, ())
+    for key in ((*item, "expire_time"), (*item, "expires"), item):
+        line, column = locate(file.path, key)
+        if line:
+            return key, line, column
+    return item, 0, 0
 
 
 def _moment(text: object) -> datetime | None:
