@@ -87,7 +87,7 @@ def _kill(project: ProjectFolder, kibana: Sandbox, *, after: int, pause: float) 
 def _recover(project: ProjectFolder, kibana: Sandbox, space: str, *, resume: bool, ends: tuple[State, State]) -> None:
     """Recover, and find all as before or all as planned, as was asked for unless the apply had ended before."""
     old, new = ends
-    committed, touched = lock(project, space)["head"] == 2, state(kibana, space) != old
+    committed, touched = lock(project, space)["head"] != 1, state(kibana, space) != old
     words = ["recover", "-e", "s", *(["--resume"] if resume else [])]
     ran = project.run(*words, **SECRET, DEPLOYER_HORIZON="1")
     assert ran.code == 0, ran.err
@@ -98,7 +98,7 @@ def _recover(project: ProjectFolder, kibana: Sandbox, space: str, *, resume: boo
     elif not resume:
         assert found == old
     assert lock(project, space)["state"] == "free"
-    assert (lock(project, space)["head"] == 2) == (found == new)
+    assert (lock(project, space)["head"] != 1) == (found == new)
 
 
 def test_an_apply_killed_at_any_instant_is_recovered(tmp_path: Path, kibana: Sandbox) -> None:
