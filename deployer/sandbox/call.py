@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +62,10 @@ class Call:
         if issues:
             raise request_query_error(render(issues, self.version))
         return clean
+
+    def searching(self) -> AbstractContextManager[None]:
+        """What is read inside is a search: with the fault `stale` it does not see the writes of the last second."""
+        return self.kibana.database.stale() if "stale" in self.faults else nullcontext()
 
     def spend(self, rules: int) -> None:
         """Take the time that writing this many rules costs on the modelled server."""

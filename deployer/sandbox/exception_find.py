@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from deployer.sandbox.call import Call
-from deployer.sandbox.documents import Found
 from deployer.sandbox.errors import SiemError
 from deployer.sandbox.exception_items import PATH as ITEMS
 from deployer.sandbox.exception_lists import NAMESPACES, WHICH, find_list, home, needed, shown
@@ -87,7 +86,7 @@ def _order(given: dict[str, Any], namespaces: Sequence[str]) -> str:
 def _search(call: Call, kind: str, condition: Condition, given: dict[str, Any], namespaces: Sequence[str]) -> Body:
     page, size = given.get("page", 1), given.get("per_page", 20)
     check_window(page, size)
-    found: Found = call.kibana.documents.search(
+    found = call.kibana.documents.search(
         kind, condition, order=_order(given, namespaces), offset=(page - 1) * size, size=size
     )
     rows = [shown(document) for document in found.documents]
@@ -101,7 +100,8 @@ def find_lists(call: Call) -> Response:
     where = _either([Condition("space = ?", (home(call, namespace),)) for namespace in dict.fromkeys(namespaces)])
     filter_ = compiled(given.get("filter", ""), saved_object_terms(namespaces, "list"))
     condition = Condition(f"({where.sql}) AND ({filter_.sql})", (*where.values, *filter_.values))
-    return json_response(_search(call, EXCEPTION_LIST, condition, given, namespaces))
+    with call.searching():
+        return json_response(_search(call, EXCEPTION_LIST, condition, given, namespaces))
 
 
 def find_items(call: Call) -> Response:
@@ -110,9 +110,15 @@ def find_items(call: Call) -> Response:
     list_ids, namespaces = given["list_id"], given.get("namespace_type", ["single"])
     filters = [filter_ for filter_ in given.get("filter", []) if filter_]
     _check_lengths(list_ids, namespaces, filters)
-    pairs = list(zip(list_ids, namespaces, strict=True))
+    with call.searching():
+        return json_response(_items_page(call, given, list(zip(list_ids, namespaces, strict=True)), filters))
+
+
+def _items_page(call: Call, given: dict[str, Any], pairs: list[tuple[str, str]], filters: list[str]) -> Body:
     if all(find_list(call, None, list_id, namespace) is None for list_id, namespace in pairs):
-        raise SiemError(404, f'exception list id: "{",".join(list_ids)}" does not exist')
+        named = ",".join(list_id for list_id, _ in pairs)
+        raise SiemError(404, f'exception list id: "{named}" does not exist')
+    namespaces = [namespace for _, namespace in pairs]
     terms = saved_object_terms(namespaces, "item")
     parts = [_items_of(call, *pair) for pair in pairs]
     if filters:
@@ -120,7 +126,7 @@ def find_items(call: Call) -> Response:
     condition = _either(parts)
     if given.get("search", "").strip("* "):
         condition = both(condition, Condition("words_at(body, '', ?, 0)", (given["search"],)))
-    return json_response(_search(call, EXCEPTION_ITEM, condition, given, namespaces))
+    return _search(call, EXCEPTION_ITEM, condition, given, namespaces)
 
 
 def _check_lengths(list_ids: list[str], namespaces: list[str], filters: list[str]) -> None:

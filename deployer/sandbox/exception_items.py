@@ -116,11 +116,14 @@ def create(call: Call) -> Response:
 
 
 def read(call: Call) -> Response:
-    """One item, by `id` or `item_id`."""
+    """One item, by `id` or `item_id`, which is a search."""
     given = call.query(_WHICH)
     if "id" not in given and "item_id" not in given:
         raise SiemError(400, "id or item_id required")
-    return json_response(shown(_needed(call, given)))
+    if "id" in given:
+        return json_response(shown(_needed(call, given)))
+    with call.searching():
+        return json_response(shown(_needed(call, given)))
 
 
 def update(call: Call) -> Response:

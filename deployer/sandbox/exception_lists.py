@@ -152,9 +152,13 @@ def create_shared(call: Call) -> Response:
 
 
 def read(call: Call) -> Response:
-    """One list, by `id` or `list_id`."""
+    """One list, by `id` or `list_id`, which is a search."""
     given = call.query(WHICH)
-    return json_response(shown(needed(call, given, unnamed=SiemError(400, "id or list_id required"))))
+    unnamed = SiemError(400, "id or list_id required")
+    if "id" in given:
+        return json_response(shown(needed(call, given, unnamed=unnamed)))
+    with call.searching():
+        return json_response(shown(needed(call, given, unnamed=unnamed)))
 
 
 def update(call: Call) -> Response:

@@ -25,8 +25,8 @@ inside
   circuit-breaker enabling a rule trips the breaker (facts.md section 9.4)
   enable-fails    a write is saved and the enabling that follows fails; in bulk, every second rule fails (section 3.5)
   rule-fails      in bulk, the matching rules fail with `message`
-  race            a create looks for its rule_id, waits `seconds`, then writes: two at once make a duplicate (section
-  0.9) stale           searches show the state before the writes of the last `seconds` (1)
+  race            a create looks for its rule_id, waits `seconds`, then writes: two at once make two (section 0.9)
+  stale           searches show the state before the writes of the last `seconds` (1)
 """
 
 from __future__ import annotations

@@ -137,12 +137,18 @@ def find_lists(call: Call) -> Response:
     pages = _pages(given, _sort_key(given, _LIST_FIELDS, {}))
     where = Condition("space = ?", (call.space,))
     filter_ = compiled(given.get("filter", ""), index_terms({}))
-    return _answer(call, VALUE_LIST, both(where, filter_), pages)
+    with call.searching():
+        return _answer(call, VALUE_LIST, both(where, filter_), pages)
 
 
 def find_items(call: Call) -> Response:
     """Pages of the values of a list; `value` and the name of the list's type mean the value."""
     given = call.query({**_QUERY, "list_id": need(non_empty())})
+    with call.searching():
+        return _items_page(call, given)
+
+
+def _items_page(call: Call, given: dict[str, Any]) -> Response:
     list_ = find_value_list(call, given["list_id"])
     if list_ is None:
         raise SiemError(404, f'list id: "{given["list_id"]}" does not exist')

@@ -103,6 +103,11 @@ def create(call: Call) -> Response:
 def read(call: Call) -> Response:
     """One item by its id, or all items of a list with a value."""
     given = call.query(_WHICH)
+    with call.searching():
+        return _found(call, given)
+
+
+def _found(call: Call, given: Body) -> Response:
     if "id" in given:
         document = call.kibana.documents.get(VALUE_ITEM, call.space, given["id"])
         if document is None:
@@ -171,9 +176,11 @@ def export(call: Call) -> Response:
     """All values of a list, one a line."""
     list_id = call.query({"list_id": need(non_empty())})["list_id"]
     call.is_write = False
-    list_ = _list(call, list_id, SiemError(400, f"list_id: {list_id} does not exist"))
     where = Condition("space = ? AND parent = ?", (call.space, list_id))
-    items = call.kibana.documents.search(VALUE_ITEM, where, order="json_extract(body, '$.tie_breaker_id')").documents
+    by_tie = "json_extract(body, '$.tie_breaker_id')"
+    with call.searching():
+        list_ = _list(call, list_id, SiemError(400, f"list_id: {list_id} does not exist"))
+        items = call.kibana.documents.search(VALUE_ITEM, where, order=by_tie).documents
     return download((item.body["value"] for item in items), list_.body["name"])
 
 

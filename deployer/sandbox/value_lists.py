@@ -132,7 +132,8 @@ def create(call: Call) -> Response:
 def read(call: Call) -> Response:
     """One value list, without its values."""
     id_ = call.query({"id": need(non_empty())})["id"]
-    document = find_value_list(call, id_)
+    with call.searching():
+        document = find_value_list(call, id_)
     if document is None:
         raise SiemError(404, f'list id: "{id_}" does not exist')
     return json_response(shown(document))

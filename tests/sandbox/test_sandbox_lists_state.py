@@ -158,3 +158,21 @@ def test_faults_strike_lists_too(start: Start, data: Path) -> None:
     assert [sandbox.request("PUT", ITEMS, item("i")).status for _ in range(2)] == [429, 200]
     written = [(seen["method"], seen["path"]) for seen in sandbox.writes() if seen["wrote"]]
     assert written[-2:] == [("POST", ITEMS), ("PUT", ITEMS)]
+
+
+def test_searches_can_be_stale(start: Start, data: Path) -> None:
+    """For a second after a write, searches show what was before it; reads by id never do."""
+    sandbox = start(data)
+    prepare(sandbox)
+    sandbox.fault("stale:seconds=30")
+    made = sandbox.request("POST", ITEMS, item("i")).json
+    value = sandbox.request("POST", VALUES, {"list_id": "v", "value": "a"}).json
+    assert sandbox.request("GET", f"{ITEMS}?id={made['id']}").status == 200
+    assert sandbox.request("GET", f"{ITEMS}?item_id=i").status == 404
+    assert sandbox.request("GET", f"{ITEMS}/_find?list_id=l").json["total"] == 0
+    assert sandbox.request("GET", f"{VALUES}?id={value['id']}").status == 404
+    assert sandbox.request("GET", f"{VALUES}/_find?list_id=v").json["total"] == 0
+    assert values(sandbox) == []
+    sandbox.admin("DELETE", "faults")
+    assert sandbox.request("GET", f"{ITEMS}/_find?list_id=l").json["total"] == 1
+    assert values(sandbox) == ["a"]
