@@ -21,6 +21,7 @@ from deployer.sandbox.faults import Fault
 from deployer.sandbox.faulty import BEFORE_ANSWERS, named_rules, spoiled
 from deployer.sandbox.kibana import DEFAULT_SPACE, Kibana
 from deployer.sandbox.messages import Request, Response
+from deployer.sandbox.recording import Recording
 from deployer.sandbox.routing import Route, Router
 from deployer.sandbox.table import ROUTES
 from deployer.sandbox.traffic import Seen
@@ -39,9 +40,17 @@ class App:
         self._parked: dict[int, tuple[Request, str]] = {}
         self._parking = threading.Lock()
         self._admin = Admin(kibana, self)
+        self._recording = Recording(kibana.options.record) if kibana.options.record else None
 
     def answer(self, request: Request) -> Response | None:
         """The response to a request; None where the connection is to be cut without one."""
+        place = f"{request.path}?{request.query_text}"
+        response = self._answer(request)
+        if self._recording is not None and response is not None:
+            self._recording.add(request.method, place, response)
+        return response
+
+    def _answer(self, request: Request) -> Response | None:
         if request.path.startswith(_ADMIN):
             return _guarded(lambda: self._admin.answer(request))
         if self.kibana.options.latency_ms:

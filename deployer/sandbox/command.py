@@ -93,5 +93,5 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     add("--fault", action="append", default=[], metavar="SPEC", help="KIND:name=value,… (repeats)")
     add("--license", choices=("enterprise", "basic"), default="enterprise", help="about customising prebuilt rules")
     add("--rules-per-minute", type=int, default=32_000, metavar="N", help="limit of the circuit breaker")
-    add("--lists", default="", metavar="FOLDER", help="exception list files that exist at first")
+    add("--record", default="", metavar="FILE", help="append every answer to a file of JSON lines")
     add("--exit-with-stdin", action="store_true", help="stop when stdin ends")

@@ -15,7 +15,8 @@ class Options:
     `latency_ms` is added to every request, `rule_cost_ms` for every rule that a request writes, and a write waits for
     the next refresh where `refresh_ms` is set, as Elasticsearch makes it wait. `rules_per_minute` is the limit of the
     circuit breaker (facts.md section 9.4); `license` is `enterprise` or `basic` and decides about customising
-    prebuilt rules; `lists` is a folder of exception list files that the space starts with.
+    prebuilt rules. `record` is a file to which every answer is appended, as a JSON line, so that tests can hold all
+    traffic to the official contract.
     """
 
     data: str
@@ -29,4 +30,4 @@ class Options:
     exit_with_stdin: bool = False
     rules_per_minute: int = 32_000
     license: str = "enterprise"
-    lists: str = ""
+    record: str = ""

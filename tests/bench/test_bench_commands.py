@@ -123,8 +123,8 @@ def test_a_server_that_takes_its_time(latency: int, cost: int, tmp_path: Path, r
     rules = 2000 if FULL else 500
     model = {"latency_ms": latency, "rule_cost_ms": cost}
     with (
-        running(tmp_path / "timed.sqlite3", **model) as timed,
-        running(tmp_path / "counted.sqlite3", **model) as counted,
+        running(tmp_path / "timed.sqlite3", checked=False, **model) as timed,
+        running(tmp_path / "counted.sqlite3", checked=False, **model) as counted,
         relay(counted.port) as counter,
     ):
         twin = _steps(_remote(tmp_path / "counted", counter.url, rules))
@@ -140,7 +140,7 @@ def test_a_server_that_takes_its_time(latency: int, cost: int, tmp_path: Path, r
 @pytest.mark.skipif(not FULL, reason="50 spaces are planned in the full form only")
 def test_fifty_spaces(tmp_path: Path, rows: list[Row]) -> None:
     """One environment of 50 spaces with 500 rules each, at 20 ms."""
-    with running(tmp_path / "kibana.sqlite3", latency_ms=20) as sandbox:
+    with running(tmp_path / "kibana.sqlite3", checked=False, latency_ms=20) as sandbox:
         for number in range(50):
             sandbox.request("POST", "/api/spaces/space", {"id": f"team-{number:02}", "name": f"Team {number}"})
         root = write_project(tmp_path / "project", 500)

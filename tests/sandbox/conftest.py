@@ -49,7 +49,9 @@ def sandbox_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
             name = json.dumps([version, options], sort_keys=True)
             if name not in kept:
                 data = tmp_path_factory.mktemp("shared") / "kibana.sqlite3"
-                kept[name] = _watched(stack.enter_context(running(data, stack_version=version, **options)))
+                kept[name] = _watched(
+                    stack.enter_context(running(data, checked=False, stack_version=version, **options))
+                )
             return kept[name]
 
         yield of

@@ -11,6 +11,7 @@ import functools
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -112,6 +113,20 @@ def _validator(text: str) -> Any:
     import jsonschema_rs
 
     return jsonschema_rs.validator_for({**json.loads(text), "components": document()["components"]})
+
+
+def check_recorded(path: Path) -> int:
+    """Hold every answer that a server has written down to the document; return how many there were."""
+    count = 0
+    with path.open("rb") as lines:
+        for count, line in enumerate(lines, 1):  # noqa: B007 - counted
+            seen = json.loads(line)
+            headers = {"content-type": seen["type"]}
+            check(
+                Answer(seen["method"], seen["path"], seen["status"], headers, seen["body"].encode("utf-8", "replace"))
+            )
+    path.unlink()
+    return count
 
 
 def check(answer: Answer) -> None:

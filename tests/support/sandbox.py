@@ -53,7 +53,8 @@ class Sandbox:
     """
     A server process; `url` has no trailing slash, `api_key` is that of the superuser.
 
-    `watch`, where it is set, sees every answer, and raises for one that should not be.
+    `watch`, where it is set, sees every answer to `request`, and raises for one that should not be. `recorded` is where
+    the server writes down what it answers to anybody; `running` holds all of it to the official contract.
     """
 
     process: subprocess.Popen[str]
@@ -61,6 +62,7 @@ class Sandbox:
     api_key: str
     data: Path
     watch: Callable[[Answer], None] | None = None
+    recorded: Path | None = None
 
     @classmethod
     def start(cls, data: Path | str, **options: Any) -> Sandbox:
@@ -186,14 +188,27 @@ class Space:
 
 
 @contextlib.contextmanager
-def running(data: Path | str, **options: Any) -> Iterator[Sandbox]:
-    """A sandbox for the length of a `with` block. Fails where the server has written anything to stderr."""
+def running(data: Path | str, *, checked: bool = True, **options: Any) -> Iterator[Sandbox]:
+    """
+    A sandbox for the length of a `with` block. Fails where the server has written anything to stderr.
+
+    With `checked`, every answer that the server gave to anybody, so also to our client and to whole deployers, is held
+    to the OpenAPI document at the end, where that is beside the repository.
+    """
+    from tests.support import contract
+
+    recorded = Path(f"{data}.answers") if checked and contract.available() else None
+    if recorded is not None:
+        options["record"] = recorded
     sandbox = Sandbox.start(data, **options)
+    sandbox.recorded = recorded
     try:
         yield sandbox
     finally:
         errors = "" if sandbox.process.poll() is not None else sandbox.stop()
     assert not errors, errors
+    if recorded is not None:
+        contract.check_recorded(recorded)
 
 
 _numbers = iter(range(1, 1_000_000))
