@@ -11,7 +11,7 @@ import pytest
 from deployer.adapters.kibana import Secrets, connect
 from tests.adapters.kibana.exchanges import RealClock, connection
 from tests.support import contract
-from tests.support.sandbox import PASSWORD, RULES, Answer, Sandbox, query_rule, running
+from tests.support.sandbox import PASSWORD, RULES, Answer, Sandbox, Space, query_rule, running
 
 if not contract.available():
     pytest.skip(contract.ABSENT, allow_module_level=True)
@@ -53,6 +53,29 @@ def test_every_exception_has_its_reason() -> None:
     """Where facts.md wins over the document, the case says why and names the section."""
     for reason, *_ in (*contract.FACTS_WIN, *contract.FACTS_ADD):
         assert "(facts.md " in reason
+
+
+def test_every_documented_operation_is_answered(space: Space) -> None:
+    """No operation of the document is a path that Kibana has not: what the sandbox lacks is a 501 naming itself."""
+    for template, methods in contract.document()["paths"].items():
+        path = template.removeprefix("/s/{spaceId}").replace("{id}", "00000000-0000-4000-8000-000000000000")
+        for method in {"get", "post", "put", "patch", "delete"} & set(methods):
+            found = space.request(method.upper(), path)
+            unknown = found.status == 404 and found.json.get("message") == "Not Found"
+            assert not unknown or path.startswith("/api/spaces/space/"), f"{method} {path}"
+            if found.status == 501:
+                assert f"{method.upper()} {path} is documented" in found.json["message"]
+
+
+def test_documented_paths_beyond_the_document_say_that_they_are_not_there(space: Space) -> None:
+    """Alerts are documented and not played: each path says 501 and which it is; an unknown neighbour is a 404."""
+    for name in ("search", "status", "tags", "assignees"):
+        path = f"/api/detection_engine/signals/{name}"
+        found = space.request("POST", path, {})
+        assert found.status == 501
+        assert found.json["message"].startswith(f"POST {path} is documented")
+    found = space.request("POST", "/api/detection_engine/signals/none", {})
+    assert found.json == {"statusCode": 404, "error": "Not Found", "message": "Not Found"}
 
 
 def test_what_our_own_client_is_answered_is_checked_too(tmp_path: Path) -> None:

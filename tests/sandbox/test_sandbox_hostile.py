@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,11 +24,16 @@ SENT = (
 
 @pytest.fixture(scope="module")
 def sandbox(shared_sandboxes: Callable[[str], Sandbox]) -> Iterator[Sandbox]:
-    """A sandbox that must still be well when all of this is over."""
+    """A sandbox that must still be well when all of this is over, with a rule that nobody touched as it was."""
     found = shared_sandboxes("9.0")
+    witness = found.create(query_rule("witness", tags=["untouched"], enabled=False))
     yield found
     assert found.process.poll() is None
     assert found.request("GET", "/api/status").status == 200
+    assert found.rule("witness") == witness
+    assert found.request("POST", f"{RULES}/_export").lines[-1]["missing_rules_count"] == 0
+    with contextlib.closing(sqlite3.connect(found.data)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def raw(sandbox: Sandbox, data: bytes, timeout: float = 5.0) -> bytes:
@@ -40,6 +47,7 @@ def raw(sandbox: Sandbox, data: bytes, timeout: float = 5.0) -> bytes:
                 received += part
         except (TimeoutError, ConnectionError):
             pass
+        assert b"Traceback" not in received
         return received
 
 
