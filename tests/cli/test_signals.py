@@ -149,3 +149,47 @@ def test_a_signal_ends_the_wait_for_the_horizon(tmp_path: Path, kibana: Sandbox)
     assert ran.code == 130, ran.err
     assert recovered(project, ran, DEPLOYER_HORIZON="1").code == 0
     assert (live(kibana), lock(project)["state"]) == ([], "free")
+
+
+def test_a_signal_stops_a_run_of_several_targets_at_the_one_it_is_in(tmp_path: Path, kibana: Sandbox) -> None:
+    """The target in hand is left for `recover`, the next one is not begun, and the run ends with 130."""
+    for space in ("one", "two"):
+        assert kibana.request("POST", "/api/spaces/space", {"id": space, "name": space}).status == 200
+    project = against(tmp_path / "p", kibana.url, more='spaces = ["one", "two"]\n')
+    project.rules(120)
+    process = project.start("apply", "-e", "s/*", "--yes", **SECRET)
+    until(lambda: wrote(kibana) >= 10, "the first writes")
+
+    process.send_signal(signal.SIGTERM)
+    ran = ended(process)
+
+    assert ran.code == 130, ran.err
+    assert "not begun: interrupted" in ran.err + ran.out
+    assert live(kibana, "one") != []
+    assert live(kibana, "two") == []
+    assert not (project.root / ".deployer/targets/s/two/lock.json").exists()
+    assert project.run("recover", "-e", "s/one", **SECRET).code == 0
+    assert live(kibana, "one") == []
+
+
+def test_a_recovery_that_is_interrupted_is_recovered_again(tmp_path: Path, kibana: Sandbox) -> None:
+    """A signal stops `recover` like an apply: 130, the lock stays, and the next `recover` goes on from there."""
+    project = against(tmp_path / "p", kibana.url)
+    project.rules(120)
+    process = project.start("apply", "-e", "s", "--yes", **SECRET)
+    until(lambda: wrote(kibana) >= 60, "half of the writes")
+    process.kill()
+    process.communicate()
+    process = project.start("recover", "-e", "s", **SECRET, DEPLOYER_HORIZON="1")
+    until(lambda: any(entry.get("state") == "rolling_back" for entry in journal(project)), "the undo")
+    before = wrote(kibana)  # what was in hand when the apply was killed has landed
+    until(lambda: wrote(kibana) >= before + 5, "the first deletes")
+
+    process.send_signal(signal.SIGTERM)
+    ran = ended(process)
+
+    assert ran.code == 130, ran.err
+    assert lock(project)["state"] == "needs_recovery"
+    assert 0 < len(live(kibana)) < 60
+    assert recovered(project, ran, DEPLOYER_HORIZON="1").code == 0
+    assert (live(kibana), lock(project)["state"]) == ([], "free")
