@@ -23,6 +23,12 @@ _VALUE_LISTS: Final = (
 )
 
 
+_SERVER_OWNED: Final = (
+    *("id", "_version", "version", "immutable", "tie_breaker_id"),
+    *("created_at", "created_by", "updated_at", "updated_by"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """One list or item of a file by its id, for what only shows across files."""
@@ -33,11 +39,16 @@ class Named:
     node: Node
 
 
-def shared_keys(table: Table) -> None:
-    """Read what lists and items of both forms may have."""
+def shared_keys(table: Table, notes: list[Problem]) -> None:
+    """Read what lists and items of both forms may have; what Kibana sets itself deserves a word."""
     table.read("tags", list_of(text), ())
     table.read("os_types", list_of(choice(_SYSTEMS)), ())
     table.read("meta", lambda node: Table(node).node, None)
+    for key in _SERVER_OWNED:
+        if key in table:
+            table.knows(key)
+            message = f"{key} is set by Kibana and is not sent"
+            notes.append(table.at(key).problem(message, "server-owned", "remove it", severity=Severity.WARNING))
 
 
 @also_accepts({"type": "string"})
@@ -103,7 +114,7 @@ def _value_list(node: Node) -> None:
 
 @accepts({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}"})  # editors see a TOML time as text
 def moment(node: Node) -> datetime:
-    """Read a time, as text in Kibana's form or as TOML has it; a day means its end."""
+    """Read a time, as text in Kibana's form or as TOML has it; a day means its first instant (core.exceptions.form)."""
     value = node.value
     if isinstance(value, str):
         try:
@@ -111,7 +122,7 @@ def moment(node: Node) -> datetime:
         except ValueError:
             raise node.wrong(f'"{value[:40]}" is not a time', "wrong-value", "2026-12-31T00:00:00Z") from None
     if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, 23, 59, 59, tzinfo=UTC)
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     if not isinstance(value, datetime):
         raise wrong_type(node, "a date with a time", "2026-12-31T00:00:00Z")
     return value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -120,6 +131,6 @@ def moment(node: Node) -> datetime:
 def note_end(table: Table, key: str, notes: list[Problem], today: date) -> None:
     """Read when an item ends; one that has ended deserves a word, because it does nothing any more."""
     ends = table.read(key, moment, None)
-    if ends is not None and ends.date() < today:
+    if ends is not None and ends <= datetime(today.year, today.month, today.day, tzinfo=UTC):
         message = f"ended on {ends.date()}: the item does nothing any more"
         notes.append(table.at(key).problem(message, "expired", "remove the item", severity=Severity.WARNING))

@@ -75,14 +75,14 @@ def _metadata(node: Node) -> None:
 def _exception(named: list[Named], notes: list[Problem], today: date) -> Reader[None]:
     def reader(node: Node) -> None:
         table = Table(node)
-        home = table.need("container", _container(named), ("", "single"), "write [exceptions.container]")
+        home = table.need("container", _container(named, notes), ("", "single"), "write [exceptions.container]")
         table.read("items", list_of(_item(home, named, notes, today)), ())
         table.done(None)
 
     return reader
 
 
-def _container(named: list[Named]) -> Reader[tuple[str, str]]:
+def _container(named: list[Named], notes: list[Problem]) -> Reader[tuple[str, str]]:
     """Read a list; returns its `list_id` and namespace, which its items repeat."""
 
     def reader(node: Node) -> tuple[str, str]:
@@ -92,7 +92,7 @@ def _container(named: list[Named]) -> Reader[tuple[str, str]]:
         table.need("name", text, "", 'write name = "…"')
         table.need("description", text, "", 'write description = "…"')
         table.need("type", choice(LIST_TYPES), "", 'write type = "detection"')
-        shared_keys(table)
+        shared_keys(table, notes)
         if list_id:
             named.append(Named("list", namespace, list_id, node))
         return table.done((list_id, namespace))
@@ -115,7 +115,7 @@ def _item(home: tuple[str, str], named: list[Named], notes: list[Problem], today
         table.need("entries", entries(KINDS), (), "write [[exceptions.items.entries]]")
         table.read("comments", list_of(comment), ())
         note_end(table, "expire_time", notes, today)
-        shared_keys(table)
+        shared_keys(table, notes)
         if item_id:
             named.append(Named("item", home[1], item_id, node))
         table.done(None)

@@ -37,7 +37,7 @@ def simple_list(named: list[Named], notes: list[Problem], today: date) -> Reader
         table.read("description", text, "")
         table.read("type", choice(LIST_TYPES), "detection")
         table.read("items", list_of(_item(namespace, named, notes, today)), ())
-        shared_keys(table)
+        shared_keys(table, notes)
         if list_id:
             named.append(Named("list", namespace, list_id, node))
         table.done(None)
@@ -57,7 +57,7 @@ def _item(namespace: str, named: list[Named], notes: list[Problem], today: date)
         table.read("comments", list_of(comment), ())
         note_end(table, "expires", notes, today)
         note_end(table, "expire_time", notes, today)
-        shared_keys(table)
+        shared_keys(table, notes)
         if "when" not in table and "entries" not in table:
             table.add(table.node.problem("excepts everything", "missing-key", 'write when = { "field" = "value" }'))
         if item_id:
