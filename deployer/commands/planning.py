@@ -30,6 +30,7 @@ from deployer.core.plan import Plan
 from deployer.core.planner import make_plan, suspects
 from deployer.core.ports import Body, ServerStatus, SpaceRead
 from deployer.core.record import Provenance, Record
+from deployer.core.schedule import schedule_lines
 from deployer.core.references import Space, any_needs
 from deployer.core.rule_file import RuleFile
 from deployer.core.stack import OLDEST, older
@@ -87,7 +88,7 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
     notes = replace(
         plan.notes,
         held=back.held,
-        lines=(*_head_lines(target, record), *plan.notes.lines),
+        lines=(*_head_lines(target, record), *plan.notes.lines, *schedule_lines(live.rules, plan.changes)),
         requests=target.kibana.requests,
         seconds=workspace.clock.monotonic() - started,
     )
