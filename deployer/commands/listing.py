@@ -86,6 +86,14 @@ class Lists:
             return None
         return with_coming(self.read.containers, [one.content for one in self.tree.lists])
 
+    def links(self) -> dict[str, tuple[Mapping[str, Any], ...]]:
+        """Return the lists whose files name a rule in `metadata.rule_ids`, by `rule_id`."""
+        found: dict[str, tuple[Mapping[str, Any], ...]] = {}
+        for one in self.tree.lists:
+            for rule_id in one.rule_ids:
+                found[rule_id] = (*found.get(rule_id, ()), one.content)
+        return found
+
     def joined(self, plan: Plan, files: Iterable[RuleFile], desired: Desired, now: datetime) -> Plan:
         """Return the plan with what its lists need. `files` are all rules of git. Raises StateError."""
         record = self.target.ledger.head().record if plan.base is not None else None
@@ -110,7 +118,9 @@ class Lists:
     def _wanted(self, files: Iterable[RuleFile], desired: Desired) -> Wanted:
         """Return the lists that the target is to have; with `--only` those of the rules that are left."""
         used = {name for rule in desired.rules.values() for name in named_lists(rule.payload)}
+        links = self.links()
         known = {name for file in files for name in named_lists(file.payload)}
+        known |= {str(one["list_id"]) for file in files for one in links.get(file.rule_id, ())}
         only: set[str] | None = None
         if self.wishes.only or self.wishes.ids is not None:
             left = [rule for rule in desired.rules.values() if _is_left(rule.file, self.wishes)]

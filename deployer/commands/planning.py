@@ -30,9 +30,9 @@ from deployer.core.plan import Plan
 from deployer.core.planner import make_plan, suspects
 from deployer.core.ports import Body, ServerStatus, SpaceRead
 from deployer.core.record import Provenance, Record
-from deployer.core.schedule import schedule_lines
 from deployer.core.references import Space, any_needs
 from deployer.core.rule_file import RuleFile
+from deployer.core.schedule import schedule_lines
 from deployer.core.stack import OLDEST, older
 from deployer.errors import DeployerError
 from deployer.queries.esql_source import rewrite_sources
@@ -152,13 +152,14 @@ def _sound(loading: Future[RuleTree]) -> RuleTree:
 
 
 def _desired(
-    lists: Lists, tree: RuleTree, files: Sequence[RuleFile], stack: str, held: Iterable[Mapping[str, Any]]
+    lists: Lists, tree: RuleTree, files: Sequence[RuleFile], stack: str, held: Collection[Mapping[str, Any]]
 ) -> tuple[Desired, Rendering]:
     target = lists.target
     chosen, selection = selected(files, target.environment, stack)
     raise_errors(selection.problems)
     payloads = [file.payload for file in chosen]
-    rendering = rendering_for(target, [*payloads, *held], tree.locate, lists.containers())
+    rendering = rendering_for(target, payloads, tree.locate, lists.containers(), ran=held)
+    rendering = replace(rendering, space=replace(rendering.space, links=lists.links()))
     desired = rendered(chosen, target.environment, rendering.space, tree.locate, rewrite_sources)
     problems = (*selection.problems, *desired.problems, *tree.problems)
     return replace(desired, gone=selection.gone, problems=problems), rendering
@@ -169,13 +170,16 @@ def rendering_for(
     payloads: Iterable[Mapping[str, Any]],
     locate: Locate,
     containers: tuple[Body, ...] | None = None,
+    *,
+    ran: Collection[Mapping[str, Any]] = (),
 ) -> Rendering:
     """
     Return how rules become those of this target; Kibana is asked for what these payloads refer to, but for the
-    exception lists where `containers` has them.
+    exception lists where `containers` has them. `ran` are documents of a record: their actions name connectors by id.
     """
     added = [{"actions": list(override.add_actions)} for override in target.environment.overrides]
-    connectors, lists = any_needs([*payloads, *added])
+    connectors, lists = any_needs([*payloads, *ran, *added])
+    connectors = connectors or any(document.get("actions") for document in ran)
     space = Space(
         connectors=target.kibana.connectors() if connectors else None,
         lists=target.kibana.exception_lists() if lists and containers is None else containers,

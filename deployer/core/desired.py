@@ -17,7 +17,7 @@ from deployer.core.environment import Environment
 from deployer.core.flaw import Locate
 from deployer.core.normalise import canonical
 from deployer.core.overlay import RewriteSources, apply_overrides, unmatched_overrides
-from deployer.core.references import Space, resolve
+from deployer.core.references import Space, linked, resolve
 from deployer.core.rule_file import DEPRECATED, RuleFile, unresolved
 from deployer.core.stack import older
 from deployer.errors import Problem, Severity
@@ -123,6 +123,7 @@ class Rendering:
         if self.environment.overrides:
             overlaid = apply_overrides(file.payload, file, self.environment.overrides, self.rewrite_sources)
             payload, origins, problems = overlaid.payload, dict(overlaid.origins), overlaid.problems
+        payload = linked(payload, self.space, file.rule_id)
         resolved, found = self.resolved(payload, file.path)
         return DesiredRule(file, resolved, origins), (*problems, *found)
 

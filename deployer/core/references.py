@@ -29,21 +29,31 @@ _ENDPOINT_LIST: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What the rules of one space may refer to, as Kibana lists it; None where it was not asked for."""
+    """
+    What the rules of one space may refer to, as Kibana lists it; None where it was not asked for. `links` has the
+    exception lists whose files name a rule, by `rule_id` (`linked`).
+    """
 
     connectors: tuple[Body, ...] | None = None
     lists: tuple[Body, ...] | None = None
     names: Mapping[str, ConnectorRef] = field(default_factory=dict)
+    links: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
 
 
 def needs_connectors(payload: Mapping[str, Any]) -> bool:
     """Say whether a rule names a connector."""
-    return any(isinstance(action, Mapping) and "connector" in action for action in payload.get("actions") or ())
+    return any(isinstance(action, Mapping) and "connector" in action for action in _listed(payload, "actions"))
 
 
 def needs_lists(payload: Mapping[str, Any]) -> bool:
     """Say whether a rule refers to an exception list that has to be looked up."""
-    return any(_list_id(entry) != _ENDPOINT_LIST["list_id"] for entry in payload.get("exceptions_list") or ())
+    return any(_list_id(entry) != _ENDPOINT_LIST["list_id"] for entry in _listed(payload, "exceptions_list"))
+
+
+def _listed(payload: Mapping[str, Any], name: str) -> list[Any]:
+    """Return the list at a key; what is no list is for core.shape to name."""
+    value = payload.get(name)
+    return value if isinstance(value, list) else []
 
 
 def resolve(
@@ -61,7 +71,7 @@ def resolve(
             else:
                 actions.append(resolved)
         result = {**result, "actions": actions}
-    if payload.get("exceptions_list"):
+    if _listed(payload, "exceptions_list"):
         entries = []
         for number, entry in enumerate(payload["exceptions_list"]):
             found = _list(entry, space)
@@ -143,6 +153,21 @@ def _list(entry: Any, space: Space) -> dict[str, Any] | _Unresolved:
         remedy = 'add namespace_type = "single" or "agnostic"'
         return _Unresolved(f'two exception lists are called "{list_id}"', "list-ambiguous", remedy)
     return {key: matches[0][key] for key in ("id", "list_id", "type", "namespace_type") if key in matches[0]}
+
+
+def linked(payload: Mapping[str, Any], space: Space, rule_id: str) -> Mapping[str, Any]:
+    """
+    Return a payload that names every exception list whose file names the rule in `metadata.rule_ids`: the one link that
+    detection-rules follows (detection-rules.md 2.2, step 3). What the rule names itself is not repeated.
+    """
+    lists = space.links.get(rule_id, ())
+    named = {_list_id(entry) for entry in payload.get("exceptions_list") or ()}
+    new = [
+        {name: content[name] for name in ("list_id", "namespace_type", "type")}
+        for content in lists
+        if content["list_id"] not in named
+    ]
+    return {**payload, "exceptions_list": [*(payload.get("exceptions_list") or ()), *new]} if new else payload
 
 
 def with_coming(lists: Iterable[Body], coming: Iterable[Mapping[str, Any]]) -> tuple[Body, ...]:

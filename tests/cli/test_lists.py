@@ -401,3 +401,27 @@ def test_an_item_that_both_sides_changed_needs_a_decision(project: ProjectFolder
     assert items(kibana)["sg"]["entries"] == entry("analyst")
     applied(project, "--take", "git", "--only", f"id:{RULE_ID}")
     assert items(kibana)["sg"]["entries"] == entry("kim2")
+
+
+def test_metadata_rule_ids_alone_are_a_link(project: ProjectFolder, kibana: Sandbox) -> None:
+    """A list that names a rule in its metadata is linked to the rule, as detection-rules' CLI does it."""
+    write_rule(project, more="")
+    text = (project.root / "exceptions" / "travel.toml").read_text("utf-8")
+    project.write("exceptions/travel.toml", f'[metadata]\nrule_ids = ["{RULE_ID}"]\n\n{text}')
+    applied(project)
+    (rule,) = live(kibana)
+    assert [one["list_id"] for one in rule["exceptions_list"]] == ["travel"]
+    assert not planned(project)["has_changes"]
+
+
+def test_a_list_that_leaves_git_stays_in_kibana(project: ProjectFolder, kibana: Sandbox) -> None:
+    """A list is never deleted: the rule lets go of it, and the plan says that it stays behind."""
+    applied(project)
+    (project.root / "exceptions" / "travel.toml").unlink()
+    write_rule(project, more="")
+    text = project.run("plan", "-e", "s", **SECRET).out
+    assert 'exception list "travel" is no longer in git here' in text
+    applied(project)
+    assert live(kibana)[0]["exceptions_list"] == []
+    assert set(items(kibana)) == {"sg", "my"}
+    assert "left behind" not in project.run("plan", "-e", "s", **SECRET).out

@@ -31,6 +31,7 @@ from deployer.core.ports import Body
 
 Fields = Mapping[str, Any]
 _SETS: Final = ("tags",)
+_KIBANAS_OWN: Final = "endpoint_list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,11 @@ class _Side:
 
     def container(self, live: Body | None, authored: Fields) -> None:
         wanted = self.wanted
+        if live is None and wanted.list_id == _KIBANAS_OWN:
+            reason = "is Kibana's own list, and is not there yet: Kibana creates it when it is needed first"
+            remedy = "open the exceptions of Elastic Endpoint in Kibana once"
+            self.found.blocked.append(Blocked(wanted.key, "endpoint-list", reason, remedy))
+            return
         if live is None:
             self._change(Kind.LIST, wanted.list_id, None, wanted.content)
             return
