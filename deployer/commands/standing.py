@@ -6,7 +6,7 @@ A plan towards pins alone, without the rule files: what rollback, hold and relea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
@@ -57,9 +57,9 @@ class Standing:
         """Return documents by digest; `sources` names the bundle of each. Raises StateError."""
         return self.target.ledger.from_bundles(sources.keys(), sources.values()) if sources else {}
 
-    def rendering(self, documents: Iterable[Mapping[str, Any]]) -> Rendering:
+    def rendering(self, documents: Collection[Mapping[str, Any]]) -> Rendering:
         """Return how contents become rules of the target; there are no files, so nothing has a line."""
-        return rendering_for(self.target, documents, lambda _path, _key: (0, 0))
+        return rendering_for(self.target, (), lambda _path, _key: (0, 0), ran=documents)
 
     def plan(self, pins: Mapping[str, Pin], rendering: Rendering, asked: Asked) -> Plan:
         """

@@ -57,8 +57,6 @@ def hold_back(
     for rule_id, hold in sorted(holds.items()):
         verdict = judge(hold, desired, today, rendering.space.connectors or (), promoted=promoted)
         entry, wanted = recorded.get(rule_id), desired.rules.get(rule_id)
-        if verdict == "ended" and rendering.environment.rules.source == "promoted" and _runs(entry, wanted):
-            verdict = "held"  # the lock file went back with the rollback; where it is promoted from did not
         pin = _pin(hold, entry, documents) if verdict == "held" else None
         if pin is None:
             released.append(rule_id)
@@ -73,13 +71,6 @@ def narrowed(back: HeldBack, rules: Collection[str]) -> HeldBack:
     """Return the same with only these rules told and released: those that the plan is about."""
     held = tuple(held for held in back.held if held.rule_id in rules)
     return HeldBack(back.desired, held, tuple(rule_id for rule_id in back.released if rule_id in rules))
-
-
-def _runs(entry: RuleRecord | None, wanted: DesiredRule | None) -> bool:
-    """Say whether what is wanted is what runs."""
-    if entry is None or entry.retired is not None or wanted is None:
-        return wanted is None and (entry is None or entry.retired is not None)
-    return wanted.fingerprint == entry.fingerprint
 
 
 def _pin(hold: Hold, entry: RuleRecord | None, documents: Mapping[str, Mapping[str, Any]]) -> Pin | None:

@@ -34,9 +34,11 @@ class Hold:
     One rule that is kept as it runs.
 
     `kind` says what is pinned (`core.pins`). `against` says what is kept out: the behaviour `bad` of the `file`, or of
-    the rule `rendered` for the target; its `absent`ce from git; "" whatever git has. `exact`: contents are compared,
-    because both behave alike. `out` names the content that is kept out, for people. `number` is the deployment that
-    made the hold, and names it (`H61`); `until` is its last day, ISO. `off`: it also keeps the rule switched off.
+    the rule `rendered` for the target; that git does not have it, `absent`; "" whatever git has. `good` is the
+    behaviour of what runs, "" for absence. `exact`: contents are compared, because both behave alike.
+
+    `out` names the content that is kept out, for people. `number` is the deployment that made the hold, and names it
+    (`H61`); `until` is its last day, ISO. `off`: it also keeps the rule switched off.
     """
 
     rule_id: str
@@ -44,6 +46,7 @@ class Hold:
     kind: str
     against: Against = ""
     bad: str = ""
+    good: str = ""
     exact: bool = False
     out: str = ""
     off: bool = False
@@ -78,16 +81,23 @@ def extra_with(extra: Mapping[str, Any], holds: Iterable[Hold], released: Iterab
     return {**rest, KEY: {rule_id: kept[rule_id] for rule_id in sorted(kept)}} if kept else rest
 
 
-def judge(hold: Hold, wanted: Desired, today: date, connectors: Iterable[Body] = ()) -> Verdict:
-    """Say whether a hold still stands, given what git wants of the target before anything is pinned."""
+def judge(
+    hold: Hold, wanted: Desired, today: date, connectors: Iterable[Body] = (), *, promoted: bool = False
+) -> Verdict:
+    """
+    Say whether a hold still stands, given what git wants of the target before anything is pinned.
+
+    A `promoted` environment stays held where its lock file pins what runs (a rollback writes that itself): the one it
+    promotes from still offers what is kept out.
+    """
     if hold.until and today > date.fromisoformat(hold.until[:10]):
         return "expired"
     if not hold.against:
         return "held"
     rule = wanted.rules.get(hold.rule_id)
-    if hold.against == "absent":
-        return "held" if rule is None else "ended"
-    return "held" if rule is not None and bad_of(rule, hold, connectors) == hold.bad else "ended"
+    now = bad_of(rule, hold, connectors) if rule is not None else ""
+    agrees = promoted and hold.against != "rendered" and now == hold.good
+    return "held" if now == hold.bad or agrees else "ended"
 
 
 def keeps_out(hold: Hold, fingerprint: str, behaviour: str) -> bool:
@@ -104,8 +114,9 @@ def keeps_out(hold: Hold, fingerprint: str, behaviour: str) -> bool:
 
 def bad_of(rule: DesiredRule, hold: Hold, connectors: Iterable[Body] = ()) -> str:
     """Return of a rule what a hold compares."""
-    content = rule.file.canonical if hold.against == "file" else rule.canonical
-    return compared(content, exact=hold.exact, connectors=connectors)
+    if hold.against == "rendered":
+        return compared(rule.canonical, exact=hold.exact, connectors=connectors)
+    return compared(rule.file.canonical, exact=hold.exact)  # a file names connectors as its author wrote them
 
 
 def compared(content: Mapping[str, Any], *, exact: bool, connectors: Iterable[Body] = ()) -> str:
@@ -113,7 +124,13 @@ def compared(content: Mapping[str, Any], *, exact: bool, connectors: Iterable[Bo
     return digest(unresolved(content)) if exact else behaviour_digest(content, connectors)
 
 
-def against(hold: Hold, bad: Mapping[str, Any], good: Mapping[str, Any], connectors: Iterable[Body] = ()) -> Hold:
-    """Return the hold that keeps `bad` out where `good` runs; by content where both behave alike."""
-    exact = behaviour_digest(bad, connectors) == behaviour_digest(good, connectors)
-    return replace(hold, bad=compared(bad, exact=exact, connectors=connectors), exact=exact)
+def against(
+    hold: Hold, bad: Mapping[str, Any] | None, good: Mapping[str, Any] | None, connectors: Iterable[Body] = ()
+) -> Hold:
+    """
+    Return the hold that keeps `bad` out where `good` runs, None for absence; by content where both behave alike.
+    """
+    sides = [content and behaviour_digest(content, connectors) for content in (bad, good)]
+    exact = sides[0] == sides[1]
+    digests = [compared(content, exact=exact, connectors=connectors) if content else "" for content in (bad, good)]
+    return replace(hold, bad=digests[0], good=digests[1], exact=exact)

@@ -220,16 +220,16 @@ def _hold(way: Way, pin: Pin, documents: Mapping[str, Mapping[str, Any]], render
         return None
     hold = Hold(way.rule_id, way.name, pin.kind, off=pin.off)
     if now is None or now.retired is not None:
-        return None if pin.kind == "absent" else replace(hold, against="absent")
+        return None if pin.kind == "absent" else against(replace(hold, against="absent"), None, pin.content)
     if pin.kind == "rendered":
         held = replace(hold, against="rendered", out=now.authored)
         return against(held, documents[now.authored], pin.rendered, connectors)
     held = replace(hold, against="file", out=now.fingerprint)
     if pin.kind == "absent":
-        return against(held, documents[now.fingerprint], {}, connectors)
+        return against(held, documents[now.fingerprint], None)
     if now.fingerprint == pin.fingerprint:
         return None
-    return against(held, documents[now.fingerprint], pin.content, connectors)
+    return against(held, documents[now.fingerprint], pin.content)
 
 
 def as_rollback(plan: Plan, goal: Goal, holds: Iterable[Hold]) -> Plan:

@@ -39,6 +39,7 @@ def held_words(held: Held) -> str:
     runs = f"runs {held.runs}" if held.runs else "is kept away"
     off = ", switched off" if held.off else ""
     git = f"git has {held.git}" if held.git else "git does not have it"
+    git = "as git has it" if held.git == held.runs else git
     until = f", until {held.until}" if held.until else ""
     why = f" ({line(held.reason)})" if held.reason else ""
     return f"held {held.hold}  {line(held.name)}: {runs}{off}, {git}{until}{why}"

@@ -149,9 +149,14 @@ def test_a_work_tree_has_its_lock_file_rewritten(firm: Firm) -> None:
 
     ran = firm.ok("rollback", "-e", "prod", "--rule", ONE, "--yes", "--reason", "INC-1")
     after = firm.lock()
+    firm.ok("apply", "-e", "prod", "--yes")
+    firm.a_day_later()
+    promoted = firm.ok("promote", "--to", "prod")
     planned = firm.ok("plan", "-e", "prod", "--detailed-exitcode")
 
     assert "environments/prod.lock.toml rewritten here" in ran.out
+    assert "H3 keeps it out" in promoted.out
+    assert firm.lock() == after
     assert 'reason = "rolled back: INC-1"' in after
     blocks = [text.split("[[rule]]") for text in (before, after)]
     assert [old == new for old, new in zip(*blocks, strict=True)].count(False) == 1
