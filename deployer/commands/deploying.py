@@ -16,7 +16,7 @@ from deployer.commands.target import WriteTarget
 from deployer.core.outcomes import Applied, ApplyIncompleteError, ApplyUndoneError
 from deployer.core.plan import Plan
 from deployer.core.ports import Body
-from deployer.errors import AttentionError, Refusal, RefusedError
+from deployer.errors import AttentionError, DeployerError, Refusal, RefusedError
 from deployer.executor.apply import apply as carry_out
 from deployer.executor.recover import recover
 from deployer.render.applied_text import applied_text
@@ -60,7 +60,9 @@ def deploy(
     started = workspace.clock.monotonic()
     try:
         with carrier.guarded():
-            applied = carry_out(plan, carrier.run(target, read=read, wait=manner.wait, reason=manner.reason))
+            run = carrier.run(target, read=read, wait=manner.wait, reason=manner.reason)
+            _refuse_without_key(target, plan)
+            applied = carry_out(plan, run)
     except (ApplyUndoneError, ApplyIncompleteError) as error:
         report_failure(workspace, target, error, plan.labels)
         raise
@@ -88,6 +90,15 @@ def refuse(plan: Plan) -> None:
             f"{plan.target.name}: {words}. Nothing was changed",
             Refusal(plan.refusals[0].refusal),
             hint=f'--allow {allow} --reason "..."' if allow else "",
+        )
+
+
+def _refuse_without_key(target: WriteTarget, plan: Plan) -> None:
+    """Raise DeployerError where rules are to be switched on and no rule can be (facts.md section 10)."""
+    if any((change.after or {}).get("enabled") for change in plan.changes) and not target.kibana.can_enable:
+        raise DeployerError(
+            f"{plan.target.name}: Kibana has no encryption key, so no rule can be switched on. Nothing was sent",
+            hint="set xpack.encryptedSavedObjects.encryptionKey in kibana.yml",
         )
 
 

@@ -27,6 +27,7 @@ class KibanaReader:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._user: str | None = None
+        self._encrypts = True
 
     def __enter__(self) -> Self:
         """Return this space."""
@@ -93,13 +94,21 @@ class KibanaReader:
             self._user = self._ask_user()
         return self._user
 
+    @property
+    def can_enable(self) -> bool:
+        """Whether rules can be switched on here at all: Kibana has an encryption key, as far as it tells."""
+        self.user()
+        return self._encrypts
+
     def _ask_user(self) -> str:
         try:
-            name = self.privileges().get("username")
+            told = self.privileges()
         except RemoteError as exc:
             if exc.status not in (403, 404):  # a role may hide this route and still deploy
                 raise
             return ""
+        name = told.get("username")
+        self._encrypts = told.get("has_encryption_key") is not False
         return name if isinstance(name, str) else ""
 
     def privileges(self) -> Body:
