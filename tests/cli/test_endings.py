@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deployer.adapters.kibana import KibanaReader
 from tests.support.deploying import SECRET, against, hint, live, run_here, until, wrote
 from tests.support.project import ProjectFolder, Ran
 from tests.support.sandbox import RULES, Sandbox, running
@@ -337,3 +338,21 @@ def test_a_store_that_is_not_as_it_should_be_is_refused_with_a_sentence(
         assert "Traceback" not in one.err
     assert wrote(kibana) == before
     assert {path: path.read_bytes() for path in store.rglob("*.json")} == files
+
+
+def test_rules_are_not_switched_on_where_kibana_has_no_encryption_key(
+    project: ProjectFolder, kibana: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Kibana that cannot keep the rules' API keys is refused before anything is sent; a content change is not."""
+    answer = {"username": "elastic", "has_encryption_key": False}
+    monkeypatch.setattr(KibanaReader, "privileges", lambda self: answer)
+    project.rule(4)
+    before = wrote(kibana)
+
+    refused = run_here(project, "apply", "-e", "s", "--yes", **SECRET)
+    (project.root / "rules/rule_4.toml").unlink()
+    done = run_here(project, "apply", "-e", "s", "--yes", **SECRET)
+
+    assert (refused.code, done.code) == (1, 0), refused.err + done.err
+    assert "no encryption key" in refused.err
+    assert wrote(kibana) == before + 3
