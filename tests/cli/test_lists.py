@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -425,3 +426,50 @@ def test_a_list_that_leaves_git_stays_in_kibana(project: ProjectFolder, kibana: 
     assert live(kibana)[0]["exceptions_list"] == []
     assert set(items(kibana)) == {"sg", "my"}
     assert "left behind" not in project.run("plan", "-e", "s", **SECRET).out
+
+
+def test_a_conflict_that_is_skipped_leaves_the_item_out(project: ProjectFolder, kibana: Sandbox) -> None:
+    """With conflict = "skip" the rest is applied, exit 7 names the item, and the next plan finds it again."""
+    applied(project)
+    environment = (project.root / "environments" / "s.toml").read_text("utf-8")
+    project.write("environments/s.toml", environment + '\n[ownership]\nconflict = "skip"\n')
+    edit(kibana, "sg", entries=entry("analyst"))
+    write_items(project, sg="kim2", my="lee2")
+    for _ in range(2):
+        ran = project.run("apply", "-e", "s", "--yes", **SECRET)
+        assert ran.code == 7, ran.err
+        assert "travel: sg" in ran.err
+    found = items(kibana)
+    assert (found["sg"]["entries"], found["my"]["entries"]) == (entry("analyst"), entry("lee2"))
+
+
+def test_what_exists_already_is_taken_over_where_it_is_equal(project: ProjectFolder, kibana: Sandbox) -> None:
+    """A lost record: equal lists are taken over without a write, other content needs --adopt."""
+    applied(project)
+    shutil.rmtree(project.root / ".deployer")
+    before = len(kibana.writes())
+    applied(project)
+    assert len(kibana.writes()) == before
+    shutil.rmtree(project.root / ".deployer")
+    write_items(project, sg="kim2", my="lee")
+    refused = project.run("apply", "-e", "s", "--yes", **SECRET)
+    assert refused.code == 4
+    assert "--adopt" in refused.err
+    applied(project, "--adopt")
+    assert items(kibana)["sg"]["entries"] == entry("kim2")
+
+
+def test_two_hundred_lists_are_read_in_few_requests(project: ProjectFolder, kibana: Sandbox) -> None:
+    """200 lists with 2,000 items: a plan makes a dozen requests, an apply writes only what changed."""
+    for number in range(200):
+        text = HEAD.replace("travel", f"list-{number}") + "".join(ITEM.format(f"{number}-{i}", "x") for i in range(10))
+        project.write(f"exceptions/list_{number}.toml", text)
+    applied(project)
+    plan = planned(project)
+    assert not plan["has_changes"]
+    assert plan["notes"]["requests"] <= 14
+    path = project.root / "exceptions" / "list_7.toml"
+    path.write_text(path.read_text("utf-8").replace('"x"', '"y"', 1), "utf-8")
+    before = len(kibana.writes())
+    applied(project)
+    assert len(kibana.writes()) - before == 1
