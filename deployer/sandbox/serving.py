@@ -9,7 +9,6 @@ from typing import Any
 
 from deployer.sandbox.app import App
 from deployer.sandbox.kibana import Kibana, open_kibana
-from deployer.sandbox.list_files import load_lists
 from deployer.sandbox.options import Options
 from deployer.sandbox.server import Server
 
@@ -25,8 +24,6 @@ def serve(options: Options) -> int:
     Raises SandboxError where the data file, the port, a fault or the version is not usable.
     """
     kibana = open_kibana(options)
-    if options.lists:
-        load_lists(kibana, options.lists)
     _allow_descriptors()
     server = Server(App(kibana), options.host, options.port)
     _announce(kibana, server)
