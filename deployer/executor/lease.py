@@ -120,18 +120,21 @@ class Lease:
         Take the lock that an interrupted apply left, keeping its transaction; None where the lock is free.
 
         A lease that ran out without its holder being provably gone is taken once the horizon has passed as well:
-        `waiting` is told the seconds and waits them. Raises RefusedError (locked) while the holder may still write.
+        `waiting` is told the seconds and waits them. Raises RefusedError (locked) while the holder may still write and
+        `terms.wait` is over.
         """
+        deadline = self._clock.monotonic() + self._terms.wait
         while True:
             head = self._ledger.head()
             if head.lock.state == "free":
                 return None
             if head.lock.state == "held" and not self._gone(head.lock):
                 left = self._until_abandoned(head.lock)
-                if left > self._terms.horizon:
+                patience = deadline - self._clock.monotonic()
+                if left > self._terms.horizon and patience <= 0:
                     raise self._locked(head.lock)
                 if left > 0:
-                    waiting(left)
+                    waiting(left if left <= self._terms.horizon else min(patience, _LOOK_AGAIN))
                     continue  # the holder may have come back meanwhile
             if self._take(head, holder, head.lock.tx):
                 return head

@@ -138,6 +138,22 @@ def test_a_live_holder_is_not_taken_over() -> None:
     assert refused.value.refusal is Refusal.LOCKED
 
 
+def test_taking_over_waits_for_a_live_holder_as_long_as_asked() -> None:
+    """`apply --recover --wait`: a holder that comes to its end leaves nothing to take over; one that does not, refuses."""
+    world = World()
+    first = world.lease()
+    acquire(first, CI)
+    world.clock.later(20, first.release)
+
+    assert world.lease(wait=60).take_over(LAPTOP, waiting=world.clock.sleep) is None
+    assert 20 <= world.clock.seconds < 24
+
+    acquire(world.lease(lease=600), CI)
+    with pytest.raises(RefusedError, match="is locked by"):
+        world.lease(wait=60).take_over(LAPTOP, waiting=world.clock.sleep)
+    assert 80 <= world.clock.seconds < 88
+
+
 def test_a_holder_renews_while_it_works() -> None:
     """Asking to send, again and again, keeps the lease for as long as the work takes."""
     world = World()
