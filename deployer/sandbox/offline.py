@@ -21,7 +21,7 @@ from deployer.sandbox.messages import Body, NotJsonError, Request, from_json
 from deployer.sandbox.options import DEFAULT_STACK, Options
 from deployer.sandbox.rules import crud, fields, prepackaged, shape, writing
 from deployer.sandbox.rules.import_connectors import import_connectors
-from deployer.sandbox.rules.import_file import ImportFile, read_file
+from deployer.sandbox.rules.import_file import read_file
 from deployer.sandbox.schema import Issues, render
 from deployer.sandbox.users import User
 from deployer.sandbox.versions import Version
@@ -45,20 +45,17 @@ def seed(data: str, path: str, *, space: str = "default", stack: str | None = No
     objects. Rules, exception lists with their items, and connectors are taken; a rule that was prebuilt where it was
     exported is prebuilt here, its content being an asset. `stack` is the version of a file that is new.
 
-    Raises SandboxError for a file that cannot be read and for the first object that Kibana would refuse; what earlier
-    files held is there then.
+    Raises SandboxError for a file that cannot be read and for the first object that Kibana would refuse; nothing is
+    loaded then.
     """
     files = _files(Path(path))
     kibana = _open(data, stack)
-    call = _call(kibana, space, "elastic")
-    count = 0
-    for file in files:
-        found = read_file(_content(file), kibana.version)
-        _refuse(file, found.errors)
+    try:
         with kibana.database.transaction():
-            count += _seed_file(call, file, found)
-    kibana.database.release()
-    return count
+            call = _call(kibana, space, "elastic")
+            return sum(_seed_file(call, file) for file in files)
+    finally:
+        kibana.database.release()
 
 
 def _content(file: Path) -> bytes:
@@ -80,7 +77,9 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _seed_file(call: Call, file: Path, found: ImportFile) -> int:
+def _seed_file(call: Call, file: Path) -> int:
+    found = read_file(_content(file), call.version)
+    _refuse(file, found.errors)
     exceptions = import_exceptions(call, found.exceptions, overwrite=True)
     connectors = import_connectors(call, found.connectors, overwrite=True)
     _refuse(file, [*exceptions.failures, *connectors.errors])

@@ -70,8 +70,9 @@ def test_an_export_fills_a_sandbox(project: ProjectFolder) -> None:
     ],
 )
 def test_a_seed_that_kibana_would_refuse(project: ProjectFolder, line: object, said: str) -> None:
-    """It names the file and what is wrong, exits 1, and nothing of the file is there."""
-    seeded(project, query_rule("c-1"), LIST, line)
+    """It names the file and what is wrong, exits 1, and nothing of this file and those before it is there."""
+    seeded(project, query_rule("c-1"), LIST).rename(project.root / "seed" / "0.ndjson")
+    seeded(project, line)
     answer = project.run("sandbox", "seed", "seed", "-e", "s")
     assert answer.code == 1
     assert said in answer.err
