@@ -24,6 +24,9 @@ from deployer.errors import Problem, Severity
 RewriteSources = Callable[[str, Mapping[str, str]], str]
 """Rewrites the source command of an ES|QL query by tokens: (query, exact pattern -> its replacement) -> query."""
 
+_LISTS: Final = ("tags", "actions", "exceptions_list")
+"""Fields that later steps go through entry by entry."""
+
 _INDEX_LISTS: Final = ("index", "threat_index")
 _MAY_NAME_AN_INDEX: Final = ("query", "threat_query", "filters", "threat_filters")
 _NAME_SIGN: Final = r"[\w.*-]"
@@ -119,6 +122,10 @@ class _Draft:
             remedy = f"narrow its match, for example with type:{_some_type(top)}"
             message = f'{self._rule} is of type {rule_type}, which has no "{top}"'
             self.problems.append(override.problem(message, "override-mismatch", remedy))
+            return
+        if key in _LISTS and not isinstance(value, list):
+            message = f'cannot set "{key}" in {self._rule}: it must be a list'
+            self.problems.append(override.problem(message, "override-mismatch", "put it into [ ]"))
             return
         try:
             self.payload = _put(self.payload, (top, *below), value)

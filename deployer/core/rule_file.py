@@ -25,6 +25,7 @@ from deployer.errors import Problem, Severity
 
 DEPRECATED: Final = "deprecated"
 _STRINGS: Final = (IDENTITY, "name", "type", "severity")
+_LISTS: Final = ("actions", "exceptions_list")
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,9 @@ def _check(rule: Mapping[str, Any], found: _Findings) -> None:
         # Kibana looks a rule_id up in an unescaped filter (facts.md 3.1): such a rule could be created, never found.
         found.error(("rule", IDENTITY), 'rule_id has a " or \\ in it', "bad-rule-id", "use a UUID")
     _check_tags(rule.get("tags", []), found)
+    for name in _LISTS:
+        if not isinstance(rule.get(name, []), list):
+            found.error(("rule", name), f"must be a list, not {kind_of(rule[name])}", "wrong-type", "put it into [ ]")
     for name in rule.keys() & SERVER_OWNED:
         found.warn(("rule", name), f"{name} is set by Kibana and is not sent", "server-owned", "remove it")
 

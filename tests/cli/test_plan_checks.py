@@ -79,6 +79,21 @@ def test_a_rule_that_would_be_written_is_refused_with_its_line(
     assert not list((tmp_path / ".deployer").glob("targets/*/*/records/*"))
 
 
+@pytest.mark.parametrize(
+    "field", ["actions", "exceptions_list", "threat", "meta", "required_fields", "alert_suppression"]
+)
+def test_a_wrong_type_is_a_problem_and_no_crash(tmp_path: Path, field: str) -> None:
+    """A number where a plan goes through entries is told with its line, whatever comes before the check."""
+    project = new_project(tmp_path)
+    path = project.rule(1)
+    path.write_text(path.read_text("utf-8").replace("risk_score = 21", f"risk_score = 21\n{field} = 3"), "utf-8")
+
+    ran = project.run("plan", "-e", "s")
+
+    assert ran.code == 1
+    assert f"rules/rule_1.toml:11:1: rule.{field}: must be a " in ran.err
+
+
 def test_a_mistake_in_a_rule_that_is_not_written_stops_nothing(tmp_path: Path) -> None:
     """`--only` leaves the broken rule out, and what is planned is planned."""
     project = new_project(tmp_path)

@@ -85,7 +85,7 @@ def _rewrite(kind: str, value: Any) -> str:
         return f"write it without quotes: {value.strip()}"
     if kind == "bool_type" and isinstance(value, str) and value.lower() in ("true", "false"):
         return f"write it without quotes: {value.lower()}"
-    return "put it into [ ]" if kind == "list_type" and not isinstance(value, dict) else ""
+    return "put it into [ ]" if kind == "list_type" and isinstance(value, str) else ""
 
 
 def _not_a_word(value: Any, context: Mapping[str, Any]) -> Said:
