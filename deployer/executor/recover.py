@@ -157,7 +157,7 @@ def _wait_for_the_lock(tx: Transaction, seconds: float) -> None:
     while (left := deadline - tx.run.clock.monotonic()) > 0:
         if tx.run.interrupted():
             raise InterruptedRunError("interrupted while waiting for the lock; nothing was sent")
-        tx.run.progress("waiting: the holder may still write, or its last request land", int(seconds - left), int(seconds) + 1)
+        tx.run.progress("waiting: a write of the holder may still land", int(seconds - left), int(seconds) + 1)
         tx.run.clock.sleep(min(left, 5.0))
 
 

@@ -139,7 +139,7 @@ def test_a_live_holder_is_not_taken_over() -> None:
 
 
 def test_taking_over_waits_for_a_live_holder_as_long_as_asked() -> None:
-    """`apply --recover --wait`: a holder that comes to its end leaves nothing to take over; one that does not, refuses."""
+    """`apply --recover --wait`: a holder that ends leaves nothing to take over; one that does not refuses."""
     world = World()
     first = world.lease()
     acquire(first, CI)
