@@ -24,10 +24,10 @@ from deployer.errors import Problem, Severity
 RewriteSources = Callable[[str, Mapping[str, str]], str]
 """Rewrites the source command of an ES|QL query by tokens: (query, exact pattern -> its replacement) -> query."""
 
-_LISTS: Final = ("tags", "actions", "exceptions_list")
-"""Fields that later steps go through entry by entry."""
-
 _INDEX_LISTS: Final = ("index", "threat_index")
+_LISTS: Final = ("tags", "actions", "exceptions_list", *_INDEX_LISTS)
+"""Fields that this and later steps go through entry by entry."""
+
 _MAY_NAME_AN_INDEX: Final = ("query", "threat_query", "filters", "threat_filters")
 _NAME_SIGN: Final = r"[\w.*-]"
 

@@ -25,7 +25,7 @@ from deployer.errors import Problem, Severity
 
 DEPRECATED: Final = "deprecated"
 _STRINGS: Final = (IDENTITY, "name", "type", "severity")
-_LISTS: Final = ("actions", "exceptions_list")
+_LISTS: Final = ("actions", "exceptions_list", "index", "threat_index")
 
 
 @dataclass(frozen=True)

@@ -222,10 +222,10 @@ def test_a_field_that_the_type_does_not_have_is_refused_with_the_place_of_the_ov
 
 def test_a_list_that_is_set_to_no_list_is_refused():
     """Later steps go through tags, actions and exception lists entry by entry; the field stays as it was."""
-    result = overlay(rule(), override(set={"tags": "x", "actions": 3, "exceptions_list": {"list_id": "x"}}))
+    result = overlay(rule(), override(set={"tags": "x", "actions": 3, "exceptions_list": {"list_id": "x"}, "index": 3}))
     assert result.payload["tags"] == ["a", "b"]
     assert not result.payload.keys() & {"actions", "exceptions_list"}
-    assert [problem.code for problem in result.problems] == ["override-mismatch"] * 3
+    assert [problem.code for problem in result.problems] == ["override-mismatch"] * 4
 
 
 def test_a_key_that_leads_into_a_list_is_refused():
