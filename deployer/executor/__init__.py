@@ -12,6 +12,8 @@ here knows HTTP, files or the clock: they come in as the ports of `core.ports`. 
     touched      one rule of a run: what it was, what we made of it, what may still arrive
     jobs         one write: read, check, journal, send, judge           flips   many rules switched in one request
     waves        many jobs at once, and what to do about answers that did not come
+    needs        one list, item or value list of a run: what it was, what to send      common  the lock of one Kibana
+    lists        lists before rules, items that go after them             lists_undo  the way back of lists
     stages       the writes of an apply, in order                       undo    the way back
     verify       everything read again                                  commit  the record and the pivot
     apply        the order of it all                                    ending  how a run ends that does not commit

@@ -7,20 +7,24 @@ its comments, so nothing that may still be undone deletes one (transactions.md 5
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from deployer.core.completion import completed, incomplete
 from deployer.core.dependency import Kind, key_of
 from deployer.core.outcomes import Outcome, Status
 from deployer.core.ports import Body, Lists
-from deployer.errors import DeployerError, InterruptedRunError, RemoteError, UnknownOutcomeError
+from deployer.errors import DeployerError, RemoteError, UnknownOutcomeError
 from deployer.executor.journal import VOID, Intent
-from deployer.executor.needs import Needed, editor, read, read_all, write, write_back
+from deployer.executor.needs import Needed, editor, read, read_all, write
 from deployer.executor.transaction import Transaction
 
-_SENDS: Final = 3
-_BUSY: Final = frozenset({409, 429})
+SENDS: Final = 3
+"""How often one thing is sent at most."""
+
+BUSY: Final = frozenset({409, 429})
+"""Kibana itself says that it did nothing."""
+
 _PAUSE: Final = 0.5
 _HAPPENED: Final = (Status.APPLIED.value, Status.READBACK.value)
 
@@ -54,7 +58,7 @@ def put_lists(tx: Transaction) -> None:
     if not tx.needs:
         return
     if tx.resumed:
-        _look_again(tx)
+        look_again(tx)
     for kind in Kind:
         chosen = [need for need in _active(tx) if need.dependency.kind is kind and need.dependency.after is not None]
         _send_all(tx, f"{kind.value}s written", chosen)
@@ -103,7 +107,7 @@ def delete_items(tx: Transaction) -> tuple[str, ...]:
     if not chosen:
         return ()
     try:
-        _look_again(tx, chosen)
+        look_again(tx, chosen)
     except RemoteError:
         return tuple(need.key for need in chosen)
     ready = [need for need in chosen if need.live is not None and not need.in_the_way()]
@@ -124,21 +128,6 @@ def unrecorded(tx: Transaction, pending: Iterable[str]) -> frozenset[str]:
     )
 
 
-def undo_lists(tx: Transaction, *, force: frozenset[str] | None = frozenset()) -> list[Outcome]:
-    """
-    Bring everything that was written back to its before-image, last first, only where live is still ours; return one
-    outcome each. The horizon is over. Raises StateError, InterruptedRunError.
-    """
-    reached = [need for need in reversed(tx.needs.values()) if need.sent]
-    if not reached:
-        return []
-    try:
-        _look_again(tx, reached)
-    except RemoteError as exc:
-        return [Outcome(need.key, "undo", Status.NOT_UNDONE, f"could not be read: {exc}") for need in reached]
-    return [_undone(tx, need, forced=force is None or need.key in force) for need in reached]
-
-
 def replay(tx: Transaction, intent: Intent, status: str) -> None:
     """Take from the journal what an earlier process announced of a list or item; `status` is "" for no answer."""
     need = tx.needs[intent.rule_id]
@@ -151,7 +140,8 @@ def _active(tx: Transaction) -> list[Needed]:
     return [need for need in tx.needs.values() if not need.kept]
 
 
-def _look_again(tx: Transaction, needs: Sequence[Needed] | None = None) -> None:
+def look_again(tx: Transaction, needs: Sequence[Needed] | None = None) -> None:
+    """Read lists and items once more, all of the plan where none are named. Raises RemoteError."""
     chosen = list(tx.needs.values()) if needs is None else needs
     found = read_all(lists_of(tx), chosen)
     for need in chosen:
@@ -259,7 +249,7 @@ def _resolve(tx: Transaction, need: Needed, error: UnknownOutcomeError, *, late:
     under way, and the horizon is waited for before it is sent again.
     """
     before = need.image(need.live)
-    need.ghost = tx.run.clock.monotonic() if error.status not in _BUSY else None
+    need.ghost = tx.run.clock.monotonic() if error.status not in BUSY else None
     tx.journal.outcome(need.number, need.key, need.dependency.action, "unknown", http=error.status, detail=str(error))
     while not (tx.run.interrupted() or tx.halted):
         need.live = read(lists_of(tx), need)
@@ -275,7 +265,7 @@ def _resolve(tx: Transaction, need: Needed, error: UnknownOutcomeError, *, late:
     if not need.values and need.image(need.live) != before:
         need.sent = False
         _conflict(tx, need, f"edited by {editor(need.live)} since the plan, and kept", late=late)
-    elif need.sends >= _SENDS:
+    elif need.sends >= SENDS:
         _failed(
             tx, tx.note(need.key, need.dependency.action, Status.UNKNOWN, f"no answer, {need.sends} times"), late=late
         )
@@ -303,79 +293,6 @@ def _conflict(tx: Transaction, need: Needed, detail: str, *, late: bool) -> None
 def _failed(tx: Transaction, outcome: Outcome, *, late: bool) -> None:
     if not late:
         tx.fail(outcome)
-
-
-def _undone(tx: Transaction, need: Needed, *, forced: bool) -> Outcome:
-    """Bring one back; read it once more before anything is said of it."""
-    for _ in range(_SENDS):
-        if tx.run.interrupted():
-            raise InterruptedRunError("interrupted while undoing")
-        if _as_before(need):
-            return Outcome(need.key, "undo", Status.UNDONE, _left_behind(need))
-        if why := _foreign(tx, need, forced=forced):
-            return Outcome(need.key, "undo", Status.KEPT, why)
-        if not tx.lease.may_send():
-            break
-        try:
-            tx.sends += 1
-            write_back(lists_of(tx), need)
-        except UnknownOutcomeError as exc:
-            if exc.status not in _BUSY:
-                need.ghost = tx.run.clock.monotonic()
-                tx.wait_for_the_horizon()
-        except RemoteError as exc:
-            return Outcome(need.key, "undo", Status.NOT_UNDONE, str(exc))
-        try:
-            need.live = read(lists_of(tx), need)
-        except RemoteError as exc:
-            return Outcome(need.key, "undo", Status.NOT_UNDONE, f"not verified: {exc}")
-    if _as_before(need):
-        return Outcome(need.key, "undo", Status.UNDONE, _left_behind(need))
-    return Outcome(need.key, "undo", Status.NOT_UNDONE, "does not equal its before-image")
-
-
-def _as_before(need: Needed) -> bool:
-    return need.image(need.live, comments=False) == need.image(need.before, comments=False)
-
-
-def _left_behind(need: Needed) -> str:
-    return "" if need.image(need.live) == need.image(need.before) else "comments stay: Kibana lets nobody take one away"
-
-
-def _foreign(tx: Transaction, need: Needed, *, forced: bool) -> str:
-    """Return why something may not be touched: it is neither as before nor ours, or somebody put something into it."""
-    if forced:
-        return ""
-    lists, dependency = lists_of(tx), need.dependency
-    if need.values:
-        if need.before is None and need.live is not None:
-            more = set(lists.values(dependency.name)) - set(dependency.added)
-            return f"somebody added {len(more)} values to it: kept" if more else ""
-        return "" if need.live is not None else "somebody deleted it meanwhile: not created again"
-    if need.live is None:
-        return "" if dependency.after is None else "somebody deleted it meanwhile: not created again"
-    if need.image(need.live, comments=False) not in _ours(need):
-        return f"edited by {editor(need.live)}: kept"
-    if dependency.kind is Kind.LIST and need.before is None:
-        items = list(_others(lists, tx, need))
-        return f"somebody added {len(items)} items to it: kept" if items else ""
-    return ""
-
-
-def _ours(need: Needed) -> tuple[str, ...]:
-    """Return the images, without comments, that our write makes of the before-image."""
-    live, need.live = need.live, need.before
-    wanted = need.wanted()
-    need.live = live
-    return (need.image(wanted, comments=False),)
-
-
-def _others(lists: Lists, tx: Transaction, need: Needed) -> Iterator[Body]:
-    """Yield the items of a list that this run did not make."""
-    made = {one.dependency.name for one in tx.needs.values() if one.dependency.list_id == need.dependency.name}
-    for item in lists.exception_items(need.dependency.name, need.namespace):
-        if item["item_id"] not in made:
-            yield item
 
 
 def _name(tx: Transaction, need: Needed) -> str:

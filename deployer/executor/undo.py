@@ -19,7 +19,7 @@ from deployer.executor import flips
 from deployer.executor.images import NOTHING, differing_fields, image, switched
 from deployer.executor.jobs import Decide, Halt, Job, Op, Send
 from deployer.executor.journal import VOID
-from deployer.executor.lists import undo_lists
+from deployer.executor.lists_undo import undo_lists
 from deployer.executor.touched import Touched
 from deployer.executor.transaction import Transaction, singles
 from deployer.executor.waves import each, report_loss, send_all
