@@ -103,7 +103,7 @@ def _squeezed(value: Any, *, inside: str) -> Any:
     if isinstance(value, str):
         return squeeze(value)
     if isinstance(value, list):
-        return [_squeezed(part, inside=inside) for part in value]
+        return [squeeze(part) if isinstance(part, str) else _squeezed(part, inside=inside) for part in value]
     if isinstance(value, dict):
         return {
             key: part

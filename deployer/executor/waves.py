@@ -115,11 +115,13 @@ def _announced(tx: Transaction, lots: Sequence[Lot]) -> Iterator[Lot]:
     """Yield the lots, with the intents of each batch durable before its first one."""
     size = tx.run.ledger.store.batch
     batch: list[Lot] = []
+    jobs = 0
     for lot in lots:
         batch.append(lot)
-        if sum(len(one) for one in batch) >= size:
+        jobs += len(lot)
+        if jobs >= size:
             yield from _journaled(tx, batch)
-            batch = []
+            batch, jobs = [], 0
     yield from _journaled(tx, batch)
 
 
