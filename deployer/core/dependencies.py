@@ -7,7 +7,7 @@ values. Equal to git and to Kibana it settles a list without looking closer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ from deployer.core.plan import Blocked, Edit, ListEntry, Plan
 from deployer.core.ports import Body
 from deployer.core.record import Record
 from deployer.core.value_lists import ValueListFile, diff_values
+
+_NAMED: Final = 5  # so many values are named one by one
 
 EXTRA: Final = "lists"
 """In `Record.extra`: key -> {authored, bundle, path} of every list that we manage in the target."""
@@ -186,9 +188,9 @@ def _values(found: Found, wanted: ValueListFile, live: tuple[Body, tuple[str, ..
     if diff.change is not None:
         found.changes.append(diff.change)
     if diff.foreign:
-        found.edits.append(Edit(key, VALUES, "kept", None, [f"{diff.foreign:,} values"], None))
+        found.edits.append(Edit(key, VALUES, "kept", None, _some(diff.foreign), None))
     if diff.left:
-        found.edits.append(Edit(key, VALUES, "left", f"{diff.left:,} more", "taken away in Kibana", None))
+        found.edits.append(Edit(key, VALUES, "left", _some(diff.left), [], _some(diff.left)))
     _keep(found, key, wanted.document, wanted.path, known)
 
 
@@ -206,6 +208,11 @@ def _values_digest(wanted: ValueListFile, live: tuple[Body, tuple[str, ...]] | N
         return ""
     body, values = live
     return digest({"id": wanted.list_id, "type": body.get("type"), VALUES: sorted(set(values))})
+
+
+def _some(values: Sequence[str]) -> list[str]:
+    """Return values as a plan names them: a few, or how many."""
+    return list(values) if len(values) <= _NAMED else [f"{len(values):,} values"]
 
 
 def _items(document: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -81,11 +81,11 @@ def typed(
 
 @dataclass(frozen=True, slots=True)
 class ValueDiff:
-    """What a value list needs (None: nothing), and how many values of analysts stay."""
+    """What a value list needs (None: nothing), and the values of analysts that stay."""
 
     change: Dependency | None
-    foreign: int = 0
-    left: int = 0  # values that an analyst took away, and that stay away
+    foreign: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()  # values that an analyst took away, and that stay away
     problem: str = ""
 
 
@@ -106,11 +106,11 @@ def diff_values(
     ours = set(authored[VALUES]) if authored else set[str]()
     taken_away = (desired & ours) - there
     added, removed = desired - there - taken_away, (ours - desired) & there
-    foreign = len(there - desired - ours)
+    foreign = tuple(sorted(there - desired - ours))
     change = None
     if added or removed:
         change = Dependency(Kind.VALUE_LIST, wanted.list_id, {VALUES: sorted(removed)}, {VALUES: sorted(added)})
-    return ValueDiff(change, foreign, len(taken_away))
+    return ValueDiff(change, foreign, tuple(sorted(taken_away)))
 
 
 def _first_column(lines: Iterable[str]) -> Iterator[str]:

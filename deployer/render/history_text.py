@@ -69,9 +69,8 @@ def deployment_text(found: Sequence[tuple[str, Record, Record | None]], style: S
         lines += [f"  {name:<11} {line(value)}" for name, value in _facts(record) if value]
         for rule_id, action in list(record.changed.items())[:_MOST]:
             entry = record.rules.get(rule_id) or (before.rules.get(rule_id) if before else None)
-            lines.append(
-                cut(f"    {action:<9} {cut(line(entry.name if entry else rule_id), 40):<40} {rule_id}", style.width)
-            )
+            named = f"{cut(line(entry.name), 40):<40} {rule_id}" if entry else line(rule_id)  # a list is its own name
+            lines.append(cut(f"    {action:<9} {named}", style.width))
         if len(record.changed) > _MOST:
             lines.append(f"    … and {len(record.changed) - _MOST:,} more (--json lists them)")
         made = [hold for hold in holds_of(record).values() if hold.number == record.number]

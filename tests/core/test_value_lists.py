@@ -52,7 +52,7 @@ def test_values_of_analysts_stay_and_those_they_took_away_stay_away() -> None:
     diff = diff_values(wanted, {"type": ""}, ["a", "gone", "theirs"], authored)
     assert diff.change is not None
     assert (diff.change.added, diff.change.removed) == (("new",), ("gone",))
-    assert (diff.foreign, diff.left) == (1, 1)
+    assert (diff.foreign, diff.left) == (("theirs",), ("b",))
     two_way = diff_values(wanted, {"type": ""}, ["a", "theirs"], None)
     assert two_way.change is not None
     assert (two_way.change.added, two_way.change.removed) == (("b", "new"), ())

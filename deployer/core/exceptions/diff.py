@@ -210,7 +210,7 @@ class _Side:
     def _conflict(self, key: str, reason: str, authored: Fields) -> None:
         """Block the plan, or with `conflict = "skip"` leave the object as it was last time."""
         if self.manners.conflict != "skip":
-            remedy = "--take git or --take live, or bring both together in the file"
+            remedy = "--take git or --take live with --only id:... of a rule that uses the list"
             self.found.blocked.append(Blocked(key, "conflict", reason, remedy))
             return
         self.found.left_out.append(key)
