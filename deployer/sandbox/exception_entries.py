@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from deployer.sandbox.errors import SiemError
-from deployer.sandbox.exception_lists import NAMESPACES
+from deployer.sandbox.exception_lists import NAMESPACES, OS_TYPES
 from deployer.sandbox.messages import Body
 from deployer.sandbox.schema import (
     Issue,
@@ -72,7 +72,7 @@ _SHARED: Final = {
     "type": need(one_of("simple")),
     "entries": need(ENTRIES),
     "namespace_type": may(one_of(*NAMESPACES)),
-    "os_types": may(array(one_of("linux", "macos", "windows"))),
+    "os_types": may(OS_TYPES),
     "tags": may(array(non_empty())),
     "meta": may(record),
     "expire_time": may(date_time),

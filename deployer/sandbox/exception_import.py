@@ -14,7 +14,7 @@ from deployer.sandbox.clock import new_uuid
 from deployer.sandbox.documents import Document
 from deployer.sandbox.exception_entries import ITEM
 from deployer.sandbox.exception_items import replace_item, store_item
-from deployer.sandbox.exception_lists import NAMESPACES, TYPES, add_list, find_list, home
+from deployer.sandbox.exception_lists import NAMESPACES, OS_TYPES, TYPES, add_list, find_list, home
 from deployer.sandbox.kinds import EXCEPTION_ITEM
 from deployer.sandbox.messages import Body
 from deployer.sandbox.schema import (
@@ -39,7 +39,7 @@ _LIST = obj(
         "description": need(text()),
         "type": need(one_of(*TYPES)),
         "namespace_type": may(one_of(*NAMESPACES)),
-        "os_types": may(strings()),
+        "os_types": may(OS_TYPES),
         "tags": may(strings()),
         "meta": may(record),
         "version": may(integer(least=1)),

@@ -13,7 +13,7 @@ from deployer.sandbox.errors import SiemError
 from deployer.sandbox.kinds import EXCEPTION_ITEM, EXCEPTION_LIST
 from deployer.sandbox.messages import Body, Response, json_response
 from deployer.sandbox.routing import Route
-from deployer.sandbox.schema import integer, may, need, non_empty, obj, one_of, record, strings, text
+from deployer.sandbox.schema import array, integer, may, need, non_empty, obj, one_of, record, strings, text
 
 TYPES: Final = (
     "detection",
@@ -28,6 +28,7 @@ TYPES: Final = (
 ENDPOINT_LIST: Final = "endpoint_list"
 NAMESPACES: Final = ("single", "agnostic")
 _VERSION: Final = re.compile(r"\[\d+,\d+\]")
+OS_TYPES: Final = array(one_of("linux", "macos", "windows"))
 _CREATE: Final = obj(
     {
         "name": need(text()),
@@ -35,7 +36,7 @@ _CREATE: Final = obj(
         "type": need(one_of(*TYPES)),
         "list_id": may(non_empty()),
         "namespace_type": may(one_of(*NAMESPACES)),
-        "os_types": may(strings()),
+        "os_types": may(OS_TYPES),
         "tags": may(strings()),
         "meta": may(record),
         "version": may(integer(least=1)),
@@ -49,7 +50,7 @@ _UPDATE: Final = obj(
         "id": may(non_empty()),
         "list_id": may(non_empty()),
         "namespace_type": may(one_of(*NAMESPACES)),
-        "os_types": may(strings()),
+        "os_types": may(OS_TYPES),
         "tags": may(strings()),
         "meta": may(record),
         "version": may(integer(least=1)),

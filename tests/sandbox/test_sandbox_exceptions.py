@@ -158,6 +158,15 @@ def test_items_that_break_the_schema(space: Space, fields: dict[str, Any], place
     assert answer.json["message"].startswith(f"[request body]: {place}: ")
 
 
+def test_a_list_knows_three_systems(space: Space) -> None:
+    """Others are refused, in a body and in a file."""
+    body = {"list_id": "l", "name": "L", "description": "d", "type": "detection", "os_types": ["beos"]}
+    answer = space.request("POST", LISTS, body)
+    assert (answer.status, answer.json["message"][:26]) == (400, "[request body]: os_types.0")
+    upload, headers = form(ndjson([body]))
+    assert space.request("POST", f"{LISTS}/_import", upload, headers=headers).json["success"] is False
+
+
 def test_a_version_guards_a_write(space: Space) -> None:
     """A write that names the version it replaces wins once; the next one with that version is a conflict."""
     for path, body in ((LISTS, new_list(space)), (ITEMS, new_item(space))):
