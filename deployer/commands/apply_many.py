@@ -34,6 +34,7 @@ class Request:
     manner: Manner
     fail_fast: bool = False
     verb: str = "Apply"
+    alone: bool = False  # there is one target: its error is raised, so it is not told here
 
 
 def apply_many(carrier: Carrier, environments: Sequence[Environment], request: Request) -> int:
@@ -123,7 +124,7 @@ def _applied_next(carrier: Carrier, reached: Reached[Plan], request: Request) ->
             return deploy(carrier, target, plan, agreed)
 
     done = several.attempt(reached.environment, work)
-    if done.error is not None:
+    if done.error is not None and not request.alone:
         several.tell(carrier.workspace, done.name, done.error)
     return done
 

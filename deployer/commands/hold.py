@@ -145,7 +145,8 @@ def _carried(
         made = list(reach(environments, planned))
     if len(made) == 1 and made[0].error is not None:
         raise made[0].error
-    results = carry_many(carrier, made, Request(Wishes(), options.reason, options.manner, verb=verb))
+    request = Request(Wishes(), options.reason, options.manner, verb=verb, alone=len(made) == 1)
+    results = carry_many(carrier, made, request)
     return _told(workspace, verb, results)
 
 

@@ -48,6 +48,16 @@ class Past:
             self._records[number] = self.ledger.record(number)
         return self._records[number]
 
+    def adopted_after(self, number: int) -> frozenset[str]:
+        """Return the rules that were adopted after a deployment: what they were before is not recorded."""
+        return frozenset(
+            rule_id
+            for event in self.ledger.events()
+            if event.get("space") == self.head.space and int(event.get("deployment") or 0) > number
+            for rule_id, action in event.get("changed", {}).items()
+            if action == "adopt"
+        )
+
     @cached_property
     def gone(self) -> dict[str, int]:
         """The rules that the head knows nothing of any more, each with the deployment that took it out."""

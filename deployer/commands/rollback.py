@@ -23,6 +23,7 @@ from deployer.commands.workspace import Workspace
 from deployer.core.compare import Take
 from deployer.core.draft import Wishes
 from deployer.core.environment import Environment
+from deployer.core.holds import succeeding
 from deployer.core.plan import Plan
 from deployer.core.record import Record
 from deployer.core.rollback import (
@@ -73,7 +74,8 @@ def rollback(workspace: Workspace, options: Options) -> int:
         made = list(reach(environments, lambda one: _plan(carrier, one, goals[one.target], options)))
     if len(made) == 1 and made[0].error is not None:
         raise made[0].error
-    results = carry_many(carrier, made, Request(Wishes(), options.reason, options.manner, verb="Roll back"))
+    request = Request(Wishes(), options.reason, options.manner, verb="Roll back", alone=len(made) == 1)
+    results = carry_many(carrier, made, request)
     if len(results) == 1 and results[0].error is not None:
         raise results[0].error
     relocked = _relocked(workspace, pasts, goals, results, options)
@@ -115,7 +117,7 @@ def _goal(past: Past, options: Options, pasts: Iterable[Past]) -> Goal:
 
 def _whole(past: Past, record: Record, options: Options, pasts: Iterable[Past]) -> Goal:
     """Return the goal of an earlier deployment; which rules were deleted in Kibana is seen when it is planned."""
-    goal = record_goal(past.head, past.holds, record, ())
+    goal = record_goal(past.head, past.holds, record, (), past.adopted_after(record.number))
     if not options.rules:
         return goal
     ids = rules_named(options.rules, pasts)
@@ -139,7 +141,7 @@ def _planned_back(stands: Standing, goal: Goal, options: Options) -> Plan:
     if goal.record is not None:
         there = {str(body.get("rule_id")) for body in stands.live.rules}
         missing = (stands.record.rules.keys() | goal.record.rules.keys()) - there
-        goal = record_goal(stands.record, stands.holds, goal.record, missing)
+        goal = record_goal(stands.record, stands.holds, goal.record, missing, goal.adopted)
     documents = stands.contents(wanted_documents(goal.ways))
     rendering = stands.rendering(documents.values())
     why = "rolled back" + (f" ({options.reason})" if options.reason else "")
@@ -147,7 +149,8 @@ def _planned_back(stands: Standing, goal: Goal, options: Options) -> Plan:
     backs = [way_back(way, documents, rendering, why, off=way.rule_id in held_off) for way in goal.ways]
     asked = Asked("rollback", options.reason, Wishes(allow=options.allow, take=options.take))
     plan = stands.plan({pin.rule_id: pin for pin, _ in backs}, rendering, asked)
-    return as_rollback(plan, goal, [hold for _, hold in backs if hold is not None])
+    holds = [succeeding(hold, stands.holds.get(hold.rule_id)) for _, hold in backs if hold is not None]
+    return as_rollback(plan, goal, holds)
 
 
 def _versions(pasts: Mapping[str, Past], goals: Mapping[str, Goal], options: Options) -> str:

@@ -37,8 +37,9 @@ class Hold:
     the rule `rendered` for the target; that git does not have it, `absent`; "" whatever git has. `good` is the
     behaviour of what runs, "" for absence. `exact`: contents are compared, because both behave alike.
 
-    `out` names the content that is kept out, for people. `number` is the deployment that made the hold, and names it
-    (`H61`); `until` is its last day, ISO. `off`: it also keeps the rule switched off.
+    `also` has what holds before it kept out, of a rule that is rolled back further. `out` names the content that is
+    kept out, for people. `number` is the deployment that made the hold, and names it (`H61`); `until` is its last day,
+    ISO. `off`: it also keeps the rule switched off.
     """
 
     rule_id: str
@@ -48,6 +49,7 @@ class Hold:
     bad: str = ""
     good: str = ""
     exact: bool = False
+    also: tuple[str, ...] = ()
     out: str = ""
     off: bool = False
     until: str = ""
@@ -68,9 +70,14 @@ def holds_of(record: Record | None) -> dict[str, Hold]:
     if record is None:
         return {}
     try:
-        return {rule_id: Hold(**data) for rule_id, data in record.extra.get(KEY, {}).items()}
+        return {rule_id: restored(data) for rule_id, data in record.extra.get(KEY, {}).items()}
     except (TypeError, AttributeError) as exc:
         raise StateError(f"the holds of deployment #{record.number} are damaged: {exc}") from exc
+
+
+def restored(data: Mapping[str, Any]) -> Hold:
+    """Return the hold that JSON data is. Raises TypeError."""
+    return Hold(**{**data, "also": tuple(data.get("also", ()))})
 
 
 def extra_with(extra: Mapping[str, Any], holds: Iterable[Hold], released: Iterable[str]) -> dict[str, Any]:
@@ -95,9 +102,31 @@ def judge(
     if not hold.against:
         return "held"
     rule = wanted.rules.get(hold.rule_id)
-    now = bad_of(rule, hold, connectors) if rule is not None else ""
-    agrees = promoted and hold.against != "rendered" and now == hold.good
-    return "held" if now == hold.bad or agrees else "ended"
+    marks = _marks(rule, connectors)
+    agrees = promoted and hold.against != "rendered" and hold.good in marks
+    return "held" if agrees or not marks.isdisjoint((hold.bad, *hold.also)) else "ended"
+
+
+def succeeding(hold: Hold, before: Hold | None) -> Hold:
+    """Return a hold that also keeps out what the one before it did: git may still have that."""
+    if before is None or not before.against:
+        return hold
+    return replace(hold, also=tuple(dict.fromkeys((before.bad, before.out, *before.also))))
+
+
+def _marks(rule: DesiredRule | None, connectors: Iterable[Body]) -> frozenset[str]:
+    """Return every digest by which a hold may know what git wants: of file and rendered rule, in full and behaviour."""
+    if rule is None:
+        return frozenset({""})
+    file, rendered = rule.file.canonical, rule.canonical  # a file names connectors as its author wrote them
+    return frozenset(
+        {
+            compared(file, exact=True),
+            compared(file, exact=False),
+            compared(rendered, exact=True),
+            compared(rendered, exact=False, connectors=connectors),
+        }
+    )
 
 
 def keeps_out(hold: Hold, fingerprint: str, behaviour: str) -> bool:
@@ -105,18 +134,7 @@ def keeps_out(hold: Hold, fingerprint: str, behaviour: str) -> bool:
     Say whether a content may not be promoted over a hold: `fingerprint` and `behaviour` are those of the file, "" for
     its absence. A hold against an overlay has nothing against a file.
     """
-    if not hold.against:
-        return True
-    if not fingerprint or hold.against == "absent":
-        return not fingerprint and hold.against == "absent"
-    return hold.against == "file" and hold.bad == (fingerprint if hold.exact else behaviour)
-
-
-def bad_of(rule: DesiredRule, hold: Hold, connectors: Iterable[Body] = ()) -> str:
-    """Return of a rule what a hold compares."""
-    if hold.against == "rendered":
-        return compared(rule.canonical, exact=hold.exact, connectors=connectors)
-    return compared(rule.file.canonical, exact=hold.exact)  # a file names connectors as its author wrote them
+    return not hold.against or not {fingerprint, behaviour}.isdisjoint((hold.bad, *hold.also))
 
 
 def compared(content: Mapping[str, Any], *, exact: bool, connectors: Iterable[Body] = ()) -> str:

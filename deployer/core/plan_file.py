@@ -17,7 +17,7 @@ from deployer.core.change import Action, Change, Label
 from deployer.core.dependency import dependency_from
 from deployer.core.fields import IDENTITY
 from deployer.core.guards import Verdict
-from deployer.core.holds import Hold
+from deployer.core.holds import restored
 from deployer.core.normalise import canonical
 from deployer.core.plan import (
     FORMAT,
@@ -135,7 +135,7 @@ def _plan(body: Mapping[str, Any]) -> Plan:
         base=body["base"],
         event=body["event"],
         reason=body["reason"],
-        holds=tuple(Hold(**hold) for hold in body["holds"]),
+        holds=tuple(restored(hold) for hold in body["holds"]),
         released=tuple(body["released"]),
         back_to=body["back_to"],
         dependencies=tuple(dependency_from(entry) for entry in body.get("dependencies", ())),

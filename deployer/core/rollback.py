@@ -62,6 +62,7 @@ class Goal:
     record: Record | None = None
     already: Mapping[str, Hold] = field(default_factory=dict)
     done_in: int = 0
+    adopted: frozenset[str] = frozenset()
 
     @property
     def reached(self) -> bool:
@@ -131,6 +132,11 @@ def _earlier(
                 hint="stop it instead: deployer hold --disable",
             )
         earlier = read(made.previous).rules.get(rule_id)
+        if earlier is None and made.changed.get(rule_id) == "adopt":
+            raise DeployerError(
+                f'"{entry.name if entry else rule_id}" was adopted in #{made.number}; what ran before is not recorded',
+                hint="stop it instead: deployer hold --disable",
+            )
         if earlier is None:
             return None
         left -= not (_gone(entry) and _gone(earlier))  # retired first and deleted later is one change of git
@@ -142,16 +148,20 @@ def _gone(entry: RuleRecord | None) -> bool:
     return entry is None or entry.retired is not None
 
 
-def record_goal(head: Record, holds: Mapping[str, Hold], goal: Record, missing: Collection[str]) -> Goal:
+def record_goal(
+    head: Record, holds: Mapping[str, Hold], goal: Record, missing: Collection[str], adopted: Collection[str] = ()
+) -> Goal:
     """
     Return the ways back of everything that differs from an earlier deployment, and of what `missing` names: rules that
-    were deleted in Kibana. What a rollback keeps out stays out.
+    were deleted in Kibana. What a rollback keeps out stays out. Rules `adopted` since then are left as they are, for
+    what they were before is not recorded.
     """
-    ids = sorted(head.rules.keys() | goal.rules.keys())
+    ids = sorted((head.rules.keys() | goal.rules.keys()) - (set(adopted) - goal.rules.keys()))
     ways = [Way(rule_id, head.rules.get(rule_id), goal.rules.get(rule_id)) for rule_id in ids]
     differing = [way for way in ways if way.differs or (way.rule_id in missing and not _gone(way.back))]
     already = {way.rule_id: holds[way.rule_id] for way in differing if _kept_out(way, holds.get(way.rule_id))}
-    return Goal(tuple(way for way in differing if way.rule_id not in already), goal, already)
+    ways = [way for way in differing if way.rule_id not in already]
+    return Goal(tuple(ways), goal, already, adopted=frozenset(adopted))
 
 
 def record_back(head: Record, read: Read, steps: int) -> tuple[Record, bool]:
@@ -190,7 +200,8 @@ def _kept_out(way: Way, hold: Hold | None) -> bool:
     if hold is None or hold.event != "rollback":
         return False
     fingerprint, authored = _content(way.back)
-    return hold.out == (authored if hold.against == "rendered" else fingerprint)
+    outs = {hold.out, *hold.also}
+    return fingerprint in outs or authored in outs
 
 
 def wanted_documents(ways: Iterable[Way]) -> dict[str, str]:
@@ -241,4 +252,7 @@ def as_rollback(plan: Plan, goal: Goal, holds: Iterable[Hold]) -> Plan:
         made = (origin.as_of or origin.since) if origin else None
         entries[rule_id] = replace(entry, as_of=made) if entry is not None and made else entry
     back_to = goal.record.number if goal.record else None
-    return replace(plan, event="rollback", entries=entries, holds=tuple(holds), back_to=back_to)
+    decide = "--take git brings git's value back over it, --take live keeps what Kibana has"
+    blocked = tuple(replace(one, remedy=decide) if one.kind == "conflict" else one for one in plan.notes.blocked)
+    notes = replace(plan.notes, blocked=blocked)
+    return replace(plan, event="rollback", entries=entries, holds=tuple(holds), back_to=back_to, notes=notes)

@@ -311,14 +311,16 @@ def test_the_search_for_the_alerts_of_the_bad_content_is_printed(team: Team) -> 
     assert f'@timestamp >= "{started[:19]}Z" and @timestamp < "' in ran.out
 
 
-def test_rollback_reads_no_rule_file(team: Team) -> None:
-    """Broken files in git do not stop it."""
+def test_rollback_reads_no_rule_file_and_asks_kibana_little(team: Team) -> None:
+    """Broken files in git do not stop it, and one rule costs a dozen requests at most."""
     bad_query(team)
     team.project.write("rules/broken.toml", "this is not TOML")
-    ran = team.ok("rollback", "-e", "s", "--rule", ONE, "--yes")
+    team.kibana.admin("DELETE", "requests")
+
+    team.ok("rollback", "-e", "s", "--rule", ONE, "--yes")
 
     assert team.query() == "good : 1"
-    assert "1 write, read back" in ran.out
+    assert len(team.kibana.admin("GET", "requests")) <= 12
 
 
 def test_deploy_settings_do_not_stand_in_the_way_but_ask_for_a_reason(team: Team) -> None:
@@ -421,6 +423,60 @@ def test_an_analysts_switch_is_named_three_applies_later(team: Team) -> None:
     assert "CHANGED IN KIBANA, PUT BACK" in back.out
     assert "soc-night" in back.out
     assert team.kibana.rule(ONE)["enabled"] is True
+
+
+def test_both_changed_needs_a_decision(team: Team) -> None:
+    """An analyst's edit of what git changed too is a conflict; --take git or --take live decides."""
+    bad_query(team)
+    patch = {"rule_id": ONE, "type": "query", "query": "analyst : 1"}
+    assert team.kibana.request("PATCH", "/api/detection_engine/rules", patch, user="soc-day").status == 200
+
+    refused = team.run("rollback", "-e", "s", "--rule", ONE, "--yes")
+    live = team.ok("rollback", "-e", "s", "--rule", ONE, "--yes", "--take", "live")
+
+    assert refused.code == 4
+    assert "--take git brings git's value back over it" in refused.err
+    assert (team.query(), live.code) == ("analyst : 1", 0)
+
+
+def test_an_adopted_rule_is_not_rolled_back_to_nothing(team: Team) -> None:
+    """What ran before an adoption is not recorded: one rule is refused, a whole target leaves it as it is."""
+    team.project.rule(1)
+    team.ok("apply", "-e", "s", "--yes")
+    team.kibana.create({"rule_id": TWO, "name": "Rule 2", "description": "d", "risk_score": 1, "severity": "low",
+                        "type": "query", "query": "theirs : 1", "enabled": True})  # fmt: skip
+    team.project.rule(2, query="ours : 1")
+    team.project.rule(1, query="bad : 1")
+    team.ok("apply", "-e", "s", "--yes", "--adopt")
+    adopted = team.kibana.rule(TWO)
+
+    one = team.run("rollback", "-e", "s", "--rule", TWO, "--yes")
+    team.ok("rollback", "-e", "s", "--yes")
+
+    assert (one.code, "was adopted in #2" in one.err) == (1, True)
+    assert team.query() == "event.action : *"
+    assert team.kibana.rule(TWO) == adopted
+
+
+def test_two_spaces_go_back_in_one_run_under_one_hold(team: Team) -> None:
+    """Both spaces of an environment share deployment and hold; `--space` narrows to one; a table ends it."""
+    for space in ("emea", "amer"):
+        team.kibana.request("POST", "/api/spaces/space", {"id": space, "name": space})
+    team.project.write("environments/s.toml", team.environment + 'spaces = ["emea", "amer"]\n')
+    for query in ("good : 1", "bad : 1", "worse : 1"):
+        team.project.rule(1, query=query)
+        team.ok("apply", "-e", "s", "--yes")
+
+    ran = team.ok("rollback", "-e", "s", "--rule", ONE, "--yes")
+    both = [str(team.kibana.rule(ONE, space=space)["query"]).strip() for space in ("emea", "amer")]
+    team.ok("rollback", "-e", "s", "--space", "amer", "--rule", ONE, "--yes", "--steps", "2")
+    split = [str(team.kibana.rule(ONE, space=space)["query"]).strip() for space in ("emea", "amer")]
+    held = team.ok("apply", "-e", "s", "--yes")
+
+    assert both == ["bad : 1", "bad : 1"]
+    assert split == ["bad : 1", "good : 1"]
+    assert ran.out.count("Deployment #4") == 2
+    assert ("held H4" in held.out, "held H5" in held.out) == (True, True)
 
 
 def git(folder: Path, *words: str) -> None:
