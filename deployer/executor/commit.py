@@ -71,7 +71,7 @@ def committed(tx: Transaction, head: Record | None, new: Entries, *, event: str 
         reason=tx.reason,
         changed=dict(new.changed),
         rules=rules,
-        extra=_extra(tx, head, number, accepted=event, bundle=bundle),
+        extra=_extra(tx, head, number, new, accepted=bool(event), bundle=bundle),
     )
     tx.run.ledger.write_record(record, bundle)
     tx.decided = True
@@ -84,19 +84,32 @@ def committed(tx: Transaction, head: Record | None, new: Entries, *, event: str 
 
 
 def _extra(
-    tx: Transaction, head: Record | None, number: int, *, accepted: str, bundle: tuple[str, bytes] | None
+    tx: Transaction,
+    head: Record | None,
+    number: int,
+    new: Entries,
+    *,
+    accepted: bool,
+    bundle: tuple[str, bytes] | None,
 ) -> dict[str, Any]:
     """
     Return what the record says beside its rules: the lists, and the holds, numbered by the deployment that makes them.
+
+    Where a person `accepted` what is live, only rules that are as the plan wanted them begin or end to be held.
     """
     extra = {name: value for name, value in (head.extra if head else {}).items() if name != BACK_TO}
-    if accepted:  # what a person accepted is not what the plan wanted: its holds are not made
-        return extra
-    extra = {**extra, **_lists(tx, extra, bundle[0] if bundle else "")}
+    if not accepted:
+        extra = {**extra, **_lists(tx, extra, bundle[0] if bundle else "")}
     time, actor, reason = tx.server.stamp(), tx.run.provenance.actor, tx.reason
-    holds = [replace(hold, number=number, time=time, actor=actor, reason=reason) for hold in tx.plan.holds]
-    extra = extra_with(extra, holds, tx.plan.released)
-    return extra if tx.plan.back_to is None else {**extra, BACK_TO: tx.plan.back_to}
+    entries = tx.plan.entries
+    planned = {r for r in entries if not accepted or (r in new.rules and new.rules[r] == entries[r])}
+    holds = [
+        replace(hold, number=number, time=time, actor=actor, reason=reason)
+        for hold in tx.plan.holds
+        if not accepted or hold.rule_id in planned
+    ]
+    extra = extra_with(extra, holds, [r for r in tx.plan.released if not accepted or r in planned])
+    return extra if accepted or tx.plan.back_to is None else {**extra, BACK_TO: tx.plan.back_to}
 
 
 def _rules(
