@@ -10,10 +10,9 @@ import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployer.adapters.environments import find_root, load_settings
-from deployer.adapters.git import Git
-from deployer.adapters.list_files import ListTree, read_lists
 from deployer.adapters.rules import RuleTree, read_rules
 from deployer.adapters.surroundings import Surroundings, SystemClock
 from deployer.commands.console import Console
@@ -23,6 +22,9 @@ from deployer.core.ports import Clock
 from deployer.core.selector import compile_glob
 from deployer.core.settings import select_targets
 from deployer.errors import DeployerError, Problem, ProblemsError, Severity
+
+if TYPE_CHECKING:
+    from deployer.adapters.list_files import ListTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Workspace:
         """The exception lists and value lists on disk, read once, whichever thread asks first."""
         with self._loading:
             if self._lists is None:
+                from deployer.adapters.list_files import read_lists
+
                 self._lists = read_lists(self.root, self.project.exceptions, self.project.value_lists)
             return self._lists
 
@@ -82,6 +86,8 @@ class Workspace:
             return self._checkout
 
     def _look_at_git(self) -> Checkout:
+        from deployer.adapters.git import Git
+
         git = Git(self.root, self.surroundings.environ)
         if not git.is_repository():
             return Checkout()

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from deployer.core.toml.emit import emit
-
 FORMAT: Final = 1
 SUFFIX: Final = ".lock.toml"
 _HEAD: Final = (
@@ -68,6 +66,8 @@ def lock_text(lock: LockFile) -> str:
     """Return the text of a lock file: the same for the same content, whoever writes it."""
     blocks = [_block(lock.rules[rule_id]) for rule_id in sorted(lock.rules)]
     data: dict[str, Any] = {"format": FORMAT, "environment": lock.environment}
+    from deployer.core.toml.emit import emit  # every command reads lock files, few write one
+
     return _HEAD + emit(data | ({"rule": blocks} if blocks else {}), inline=("proven",))
 
 
