@@ -44,7 +44,7 @@ class DesiredRule:
     @cached_property
     def authored(self) -> str:
         """The content address of the rule for this target: what git asks for here."""
-        return self.file.fingerprint if self._as_in_file else digest(self.canonical)
+        return self.file.fingerprint if self._as_in_file else digest(canonical(self.payload))
 
     @property
     def _as_in_file(self) -> bool:
