@@ -8,7 +8,7 @@ differently; one that a person set stands until it is released, or until its day
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, Final, Literal
@@ -102,9 +102,10 @@ def judge(
     if not hold.against:
         return "held"
     rule = wanted.rules.get(hold.rule_id)
-    marks = _marks(rule, connectors)
-    agrees = promoted and hold.against != "rendered" and hold.good in marks
-    return "held" if agrees or not marks.isdisjoint((hold.bad, *hold.also)) else "ended"
+    known = {hold.bad, *hold.also}
+    if promoted and hold.against != "rendered":
+        known.add(hold.good)
+    return "held" if any(mark in known for mark in _marks(rule, connectors)) else "ended"
 
 
 def succeeding(hold: Hold, before: Hold | None) -> Hold:
@@ -114,19 +115,17 @@ def succeeding(hold: Hold, before: Hold | None) -> Hold:
     return replace(hold, also=tuple(dict.fromkeys((before.bad, before.out, *before.also))))
 
 
-def _marks(rule: DesiredRule | None, connectors: Iterable[Body]) -> frozenset[str]:
-    """Return every digest by which a hold may know what git wants: of file and rendered rule, in full and behaviour."""
+def _marks(rule: DesiredRule | None, connectors: Iterable[Body]) -> Iterator[str]:
+    """Yield every digest by which a hold may know what git wants: of file and rendered rule, behaviour and in full."""
     if rule is None:
-        return frozenset({""})
-    file, rendered = rule.file.canonical, rule.canonical  # a file names connectors as its author wrote them
-    return frozenset(
-        {
-            compared(file, exact=True),
-            compared(file, exact=False),
-            compared(rendered, exact=True),
-            compared(rendered, exact=False, connectors=connectors),
-        }
-    )
+        yield ""
+        return
+    file, rendered = rule.file.canonical, rule.canonical
+    yield compared(file, exact=False)  # a file names connectors as its author wrote them
+    yield compared(file, exact=True)
+    if rendered is not file:
+        yield compared(rendered, exact=False, connectors=connectors)
+        yield compared(rendered, exact=True)
 
 
 def keeps_out(hold: Hold, fingerprint: str, behaviour: str) -> bool:

@@ -28,10 +28,14 @@ def held_lines(held: Iterable[Held], style: Style) -> Iterator[str]:
 
 def ended_lines(held: Iterable[Held], style: Style) -> Iterator[str]:
     """Yield a line for each hold that ends: what somebody rolled back or stopped goes on."""
-    for one in held:
-        if one.state not in _STANDING:
+    ending = [one for one in held if one.state not in _STANDING]
+    for label in dict.fromkeys(one.hold for one in ending):
+        alike = [one for one in ending if one.hold == label]
+        for one in alike[:_MOST]:
             text = cut(f" !  {one.hold} ends   {line(one.name)}: {_why_it_ends(one)}", style.width)
             yield style.yellow(text) + "\n"
+        if len(alike) > _MOST:
+            yield f"    … and {plural(len(alike) - _MOST, 'more rule')} that {label} held\n"
 
 
 def held_words(held: Held) -> str:

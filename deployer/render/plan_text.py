@@ -95,6 +95,7 @@ def _left_alone(plan: Plan) -> list[str]:
     census = plan.notes.census
     edited = len({edit.rule_id for edit in plan.notes.edits if edit.kind == "left"})
     words = [
+        (sum(held.state in ("held", "waits") for held in plan.notes.held), "held"),
         (edited, "changed in Kibana"),
         (len(plan.notes.left_out), "left out by conflict"),
         (census.equal_unmanaged, "equal but unmanaged"),
