@@ -245,6 +245,7 @@ class Project:
     value_lists: tuple[str, ...] = ("value_lists",)
     prebuilt: tuple[str, ...] = ("prebuilt",)
     state: str = "file:.deployer"
+    pull: str = ""  # where `pull` puts the file of a rule that has none, "" for core.pulling.places.default_template
     checks: Policy = field(default_factory=dict)  # [checks]: what `validate` judges beyond what Kibana accepts
 
     @property

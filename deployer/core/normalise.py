@@ -19,6 +19,8 @@ from deployer.core.fields import ABSENT, FIELDS, IDENTITY, SERVER_OWNED, SERVER_
 MARKER_PREFIX: Final = "deployer:"
 _PLACED: Final = frozenset({*FIELDS, *SERVER_OWNED, IDENTITY})
 _SYSTEM_CONNECTOR: Final = "system-connector-"
+_FREE: Final = frozenset({"filters", "threat_filters", "response_actions", "actions", "meta", "related_integrations"})
+"""Fields that hold objects of any shape."""
 _DEFAULT_FREQUENCY: Final = {"summary": True, "notifyWhen": "onActiveAlert", "throttle": None}
 
 
@@ -32,7 +34,7 @@ def canonical(content: Mapping[str, Any]) -> dict[str, Any]:
             result[row.name] = value
     for name in content:
         if name not in _PLACED and content[name] is not None:
-            result[name] = content[name]
+            result[name] = without_nulls(content[name])
     return result
 
 
@@ -46,6 +48,8 @@ def _settled(row: Field, value: Any, rule_type: str, default: Any) -> Any:
     """Return the canonical value of a field that exists for the type, its default where it says nothing."""
     if value is None or value is ABSENT:
         return default
+    if row.name in _FREE or row.name not in FIELDS:
+        value = without_nulls(value)
     normaliser = _NORMALISERS.get(row.name)
     if normaliser is not None:
         value = normaliser(value, rule_type)
@@ -54,6 +58,16 @@ def _settled(row: Field, value: Any, rule_type: str, default: Any) -> Any:
     if value is None or value is ABSENT or (row.empty and value in ([], "")):
         return default
     return value
+
+
+def without_nulls(value: Any) -> Any:
+    """
+    Return a value without the keys that hold null, at any depth: TOML has no null, so to git it says as much as an
+    absent key. Kibana's own pages write many (`meta.alias` of a filter, the parameters of a connector).
+    """
+    if isinstance(value, Mapping):
+        return {key: without_nulls(part) for key, part in value.items() if part is not None}
+    return [without_nulls(part) for part in value] if isinstance(value, list) else value
 
 
 def _default(row: Field, rule_type: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Final
 
 from deployer.core.checks.policy import Policy
 from deployer.core.environment import Project
+from deployer.core.pulling.places import template_flaw
 from deployer.core.settings.nodes import Node, SettingsFile, WrongError, node_of
 from deployer.core.settings.reading import Table, list_of, text
 from deployer.core.settings.sketch import TEXT, accepts
@@ -16,6 +17,7 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _GIT: Final = re.compile(r"git:(?!-)(?P<remote>[^\s#]+)#(?P<branch>(?![-/.])[A-Za-z0-9._/-]*[A-Za-z0-9_-])")
 _BUCKET: Final = re.compile(r"(s3|gs|az)://[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._/-]*)?")
 _USERINFO: Final = re.compile(r"://[^/@\s]*:[^/@\s]*@|https?://[^/@\s]+@")
+_TEMPLATE_EXAMPLE: Final = 'for example pull = "rules/{tactic}/{name}.toml"'
 _STATE_FORMS: Final = "file:PATH, git:REMOTE#BRANCH, s3://…, gs://… or az://…"
 
 
@@ -39,8 +41,11 @@ def project_file(node: Node) -> Project:
         value_lists=table.read("value_lists", _folders, built_in.value_lists),
         prebuilt=table.read("prebuilt", _folders, built_in.prebuilt),
         state=table.read("state", _state, built_in.state),
+        pull=table.read("pull", _template, built_in.pull),
         checks=table.read("checks", _checks, {}),
     )
+    if "pull" in table and project.rules and (flaw := template_flaw(project.pull, project.rules)):
+        table.add(table.at("pull").problem(f'"{project.pull}": {flaw}', "wrong-value", _TEMPLATE_EXAMPLE))
     if "rules" in table and not project.rules:
         table.add(table.at("rules").problem("no rule folder", "wrong-value", 'name one: rules = ["rules"]'))
     return table.done(project)
@@ -88,6 +93,12 @@ def _state(node: Node) -> str:
     if _GIT.fullmatch(state) or _BUCKET.fullmatch(state):
         return state
     raise node.wrong(f'"{state}" is not a place for state', "wrong-value", f"write {_STATE_FORMS}")
+
+
+@accepts(TEXT)
+def _template(node: Node) -> str:
+    """Read where new files of `pull` go; the folders that it must lie in are judged with the whole file."""
+    return text(node)
 
 
 def _checks(node: Node) -> Policy:
