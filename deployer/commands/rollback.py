@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from deployer.commands.apply_many import Request, carry_many, document_of, row_of
@@ -186,6 +187,13 @@ def _relocked(
     return () if options.space else relock(workspace, gone_back, options.reason)
 
 
+def _written(record: Record, rule_id: str) -> str:
+    """Return the minute in which a deployment wrote a rule: the commit is later than its writes."""
+    entry = record.rules.get(rule_id)
+    first = min(record.time, entry.updated_at) if entry is not None and entry.updated_at else record.time
+    return f"{first[:16]}:00Z"
+
+
 def _say(workspace: Workspace, text: str) -> None:
     if text:
         workspace.console.say(text)
@@ -208,9 +216,9 @@ def _told(
         summarise(workspace, [row_of(done) for done in results])
     plans = [reached.value for reached in made if reached.value is not None]
     numbers = [done.value["deployment"] for done in results if done.value and done.value["deployment"]]
-    until = workspace.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+    until = (workspace.clock.now() + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:00Z")
     bad = {
-        way.rule_id: pasts[name].read(way.changed_in).time
+        way.rule_id: _written(pasts[name].read(way.changed_in), way.rule_id)
         for name, goal in goals.items()
         for way in goal.ways
         if goal.record is None and way.now is not None and not way.now.retired

@@ -91,7 +91,7 @@ def done_text(plans: Sequence[Plan], number: int, bad_since: Mapping[str, str], 
     for rule_id, since in list(bad_since.items())[:_MOST]:
         lines.append("  Alerts       those of the bad content stay open. To find them:")
         lines.append(f'               kibana.alert.rule.rule_id: "{rule_id}"')
-        lines.append(f'               and @timestamp >= "{_second(since)}" and @timestamp < "{until}"')
+        lines.append(f'               and @timestamp >= "{since}" and @timestamp < "{until}"')
     return "\n".join(lines) + "\n" if lines else ""
 
 
@@ -149,7 +149,3 @@ def _ran(ran: Ran | None) -> str:
 
 def _minute(time: str) -> str:
     return time[:16].replace("T", " ")
-
-
-def _second(time: str) -> str:
-    return time[:19] + "Z"
