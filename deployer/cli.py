@@ -482,6 +482,30 @@ def promote(
     raise typer.Exit(command.promote(_workspace(ctx, json_), options))
 
 
+@app.command(
+    epilog="Examples: deployer pull -e prod; deployer pull -e prod --only id:… --diff; "
+    "deployer pull -e prod --from rules_export.ndjson"
+)
+def pull(
+    ctx: typer.Context,
+    env: Envs,
+    only: Only = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Read an NDJSON export in place of Kibana.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; name what would change.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what would change, line by line.")] = False,
+    json_: Json = False,
+) -> None:
+    """Bring what Kibana has into rule files. Writes nothing to Kibana."""
+    from deployer.commands import pull as command
+    from deployer.commands.wishing import wishes
+
+    asked = wishes(only, None, None, adopt=False)
+    options = command.Options(tuple(env), asked.only, source, dry_run, diff)
+    raise typer.Exit(command.pull(_workspace(ctx, json_), options))
+
+
 @app.command(epilog="Examples: deployer drift -e prod; deployer drift -e 'eu-*' --detailed-exitcode --json")
 def drift(
     ctx: typer.Context,

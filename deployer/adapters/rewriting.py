@@ -43,3 +43,25 @@ def write_text(file: TextFile, text: str) -> None:
         with suppress(OSError):
             beside.unlink()
         raise DeployerError(f"cannot write {file.path}: {exc.strerror}", hint="the file is as it was") from exc
+
+
+def new_text(root: Path, path: str, text: str) -> None:
+    """
+    Write a file that must not be there yet, with the folders above it, inside `root` whatever links lead there.
+
+    Raises DeployerError.
+    """
+    target = root / path
+    if not target.parent.resolve().is_relative_to(root.resolve()):
+        raise DeployerError(
+            f"{path} leads out of the project", hint="a folder on the way is a link; nothing was written"
+        )
+    if target.exists():
+        raise DeployerError(f"{path} is there already", hint="no file was overwritten; run it again")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{target.name}.new")
+        beside.write_bytes(text.encode("utf-8"))
+        beside.replace(target)
+    except OSError as exc:
+        raise DeployerError(f"cannot write {path}: {exc.strerror}", hint="no file was overwritten") from exc
