@@ -178,6 +178,7 @@ class RawServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.seen: list[Seen] = []
+        self.closed = threading.Semaphore(0)  # released once per connection that this side closed
         self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._guard = threading.Lock()
@@ -231,6 +232,7 @@ class RawServer:
                         self.seen.append(request)
                         reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
                     reply(conn)
+        self.closed.release()
 
 
 def _request(stream: Any) -> Seen | None:

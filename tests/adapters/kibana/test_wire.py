@@ -241,6 +241,7 @@ def test_connections_are_kept_and_a_stale_one_is_replaced() -> None:
     with RawServer(reply(STORED), once, reply(STORED)) as server, opened(server.url) as kibana:
         assert kibana.create({"rule_id": "a"}) == STORED
         assert kibana.replace({"rule_id": "a"}) == STORED
+        assert server.closed.acquire(timeout=10)
         assert kibana.delete("a") == STORED
         assert len(server.seen) == 3
 
