@@ -32,6 +32,10 @@ _ACTORS: Final = (
     *("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "BUILD_USER_ID", "BUILDKITE_BUILD_CREATOR"),
     *("CIRCLE_USERNAME", "BITBUCKET_STEP_TRIGGERER_UUID"),
 )
+_PULL_REQUESTS: Final = (
+    *("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID", "SYSTEM_PULLREQUEST_PULLREQUESTID", "BITBUCKET_PR_ID"),
+    *("BUILDKITE_PULL_REQUEST", "CHANGE_ID", "CIRCLE_PULL_REQUEST", "DRONE_PULL_REQUEST", "TRAVIS_PULL_REQUEST"),
+)
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
 
@@ -67,6 +71,14 @@ class Surroundings:
         """Who started this: the person CI names, else the user of this process."""
         named = next((self.environ[name] for name in _ACTORS if self.environ.get(name)), "")
         return named if named and self.is_ci else self.user
+
+    @property
+    def pull_request(self) -> str:
+        """Which pull request CI runs this for, as that CI names it (its number, or GitHub's event); "" for none."""
+        event = self.environ.get("GITHUB_EVENT_NAME", "")
+        if not self.is_ci or event.startswith("pull_request"):
+            return event if self.is_ci else ""
+        return next((self.environ[name] for name in _PULL_REQUESTS if self.says(name)), "")
 
     @property
     def no_color(self) -> bool:

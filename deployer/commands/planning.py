@@ -19,10 +19,11 @@ from deployer.commands.contents import lock_of, pinned_files
 from deployer.commands.holding import held_back, held_contents, wanted_ids
 from deployer.commands.leftovers import with_leftovers
 from deployer.commands.listing import Lists, read_there
-from deployer.commands.target import ReadTarget
+from deployer.commands.target import ReadTarget, WriteTarget
 from deployer.commands.workspace import Workspace, raise_errors
 from deployer.core.desired import Desired, Rendering, rendered, selected
 from deployer.core.draft import Situation, Wishes
+from deployer.core.environment import Environment
 from deployer.core.flaw import Locate
 from deployer.core.guards import Run
 from deployer.core.held import narrowed
@@ -70,7 +71,7 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
     raise_errors(desired.problems)
     wanted = suspects(desired, live, record)
     situation = Situation(
-        environment=environment,
+        environment=_previewed(target),
         project=workspace.project.name,
         marker=workspace.project.marker,
         desired=desired,
@@ -97,6 +98,17 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "") -> Planned:
     released = back.released
     plan = replace(plan, notes=notes, provenance=provenance, made_at=made_at, reason=reason, released=released)
     return Planned(plan, live)
+
+
+def _previewed(target: ReadTarget) -> Environment:
+    """
+    Return the environment that guards are judged by. The plan of a pull request shows what it does once it is merged:
+    that it is on another branch than `[deploy] branch` is no news, and is judged where it is applied.
+    """
+    environment = target.environment
+    if target.workspace.surroundings.pull_request and not isinstance(target, WriteTarget):
+        return replace(environment, deploy=replace(environment.deploy, branch=None))
+    return environment
 
 
 def provenance_of(workspace: Workspace, *, stack: str = "", kibana_user: str = "") -> Provenance:

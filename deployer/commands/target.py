@@ -15,7 +15,7 @@ from deployer.commands.workspace import Workspace
 from deployer.core.environment import Connection, Environment
 from deployer.core.plan import Target
 from deployer.core.ports import Store
-from deployer.errors import DeployerError
+from deployer.errors import DeployerError, Refusal, RefusedError
 from deployer.executor.ledger import Ledger
 
 
@@ -69,6 +69,7 @@ def to_write(workspace: Workspace, environment: Environment) -> Iterator[WriteTa
     if workspace.surroundings.readonly:
         raise DeployerError("DEPLOYER_READONLY is set: nothing may be written", hint="unset it to apply")
     environment = _surrounded(workspace, environment)
+    _refuse_pull_request(workspace, environment)
     with ExitStack() as stack:
         ledger = _ledger(workspace, environment, write=True)
         connection, secrets = _reachable(workspace, environment, stack, write=True)
@@ -91,7 +92,25 @@ def ledger_to_write(workspace: Workspace, environment: Environment) -> Ledger:
     """Return what the store knows of a target, to write events and nothing in Kibana. Raises what `to_write` raises."""
     if workspace.surroundings.readonly:
         raise DeployerError("DEPLOYER_READONLY is set: nothing may be written", hint="unset it")
+    _refuse_pull_request(workspace, environment)
     return _ledger(workspace, _surrounded(workspace, environment), write=True)
+
+
+def _refuse_pull_request(workspace: Workspace, environment: Environment) -> None:
+    """
+    Refuse to write for a pull request: nobody has agreed to what it contains, its environment files included.
+
+    Its key is the protection; this keeps a workflow that hands it one by mistake from deploying. A Kibana on this
+    machine is somebody's test and is let through. Raises RefusedError (branch).
+    """
+    surroundings = workspace.surroundings
+    named = surroundings.pull_request
+    if named and not (environment.sandbox or _local(environment) or surroundings.says("DEPLOYER_DEPLOY_PULL_REQUESTS")):
+        raise RefusedError(
+            f"{environment.target}: this runs for a pull request ({named}), and nobody has merged it",
+            Refusal.BRANCH,
+            hint="nothing was sent; deploy from the branch that it is merged into (docs/security.md)",
+        )
 
 
 def _ledger(workspace: Workspace, environment: Environment, *, write: bool) -> Ledger:
