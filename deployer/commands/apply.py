@@ -18,7 +18,7 @@ from deployer.core.guards import Run, judged_again
 from deployer.core.plan import Plan
 from deployer.core.plan_file import loads
 from deployer.errors import DeployerError, ExitCode, Refusal, RefusedError, UsageError
-from deployer.render.plan_text import plan_text
+from deployer.render.plan.text import plan_text
 
 _SHORTEST_DIGEST = 12
 

@@ -19,7 +19,7 @@ from deployer.core.environment import Environment
 from deployer.core.plan import Plan
 from deployer.core.summary import Row, exit_code
 from deployer.errors import DeployerError, ExitCode, InterruptedRunError
-from deployer.render.plan_text import plan_text
+from deployer.render.plan.text import plan_text
 from deployer.render.style import plural
 
 _ANOTHER_FAILED: Final = DeployerError("not done: another target failed (--fail-fast)")

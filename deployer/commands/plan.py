@@ -18,8 +18,8 @@ from deployer.core.plan import Plan
 from deployer.core.plan_file import dumps
 from deployer.core.summary import Row, exit_code
 from deployer.errors import DeployerError, ExitCode, UsageError
-from deployer.render.json_text import plan_json
-from deployer.render.plan_text import plan_text
+from deployer.render.plan.data import plan_json
+from deployer.render.plan.text import plan_text
 from deployer.render.summary_text import state_of
 
 

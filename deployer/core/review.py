@@ -8,14 +8,17 @@ example, so that 2,000 equal changes do not bury the one that matters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from deployer.core.change import Action, Change
+from deployer.core.dependency import Dependency, Kind
 from deployer.core.fields import Category
-from deployer.core.guards import weakens
-from deployer.core.plan import Edit, Plan
+from deployer.core.fields import field as field_of
+from deployer.core.guards import weaker_fields
+from deployer.core.plan import Blocked, Edit, Held, Plan
 
 GROUP_FROM: Final = 10
 OVERDUE_DAYS: Final = 7  # an edit that is left alone for longer wants a decision
@@ -30,11 +33,19 @@ _ORDER: Final = (
     Action.CREATE,
 )
 _CATEGORIES: Final = (Category.SEMANTIC, Category.EXPOSURE, Category.TUNING, Category.COSMETIC)
+_LOSES: Final = {Action.RECREATE: "recreated", Action.DELETE: "deleted"}
+_WEAKER: Final = {
+    "severity": "severity lowered",
+    "risk_score": "risk score lowered",
+    "alert_suppression": "suppression added",
+    "exceptions_list": "exceptions added",
+}
+_OF_VERDICTS: Final = {"response_actions": "response actions armed", "protected": "a protected rule"}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Changes that read alike: one change, or ten and more with the same action, category and fields."""
+    """Changes that read alike: one change, or ten and more with the same action, category, fields and reasons."""
 
     changes: tuple[Change, ...]
 
@@ -43,28 +54,73 @@ class Group:
         """The change that stands for the group."""
         return self.changes[0]
 
+    @property
+    def others(self) -> tuple[Change, ...]:
+        """The changes that the example stands for."""
+        return self.changes[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """A rule that has another name afterwards: playbooks and dashboards key on the name."""
+
+    rule_id: str
+    before: str
+    after: str
+
 
 @dataclass(frozen=True, slots=True)
 class Review:
     """
-    The changes of a plan in reading order: `first` is what must be looked at, `rest` is the quiet rest. `overdue` are
-    edits made in Kibana that nobody has decided on for a week, `recent` the other edits that are left alone.
+    What a plan says, in reading order: `first` is what must be looked at, `rest` is the quiet rest.
+
+    `reasons` says why, by rule id or key of a list; only those to look at have any. `conflicts` and `left_out` (by
+    `conflict = "skip"`) are rules that git and Kibana both changed, `blocked` the other rules that the plan may not
+    touch. `held` are holds that end, or that git has something new for; `standing` the others. `user` is the Kibana
+    user that rules run as from now on and the one before, where they differ. `overdue` are edits made in Kibana that
+    nobody has decided on for a week, `recent` the other edits that are left alone.
     """
 
-    first: tuple[Group, ...]
-    rest: tuple[Group, ...]
+    first: tuple[Group, ...] = ()
+    rest: tuple[Group, ...] = ()
+    reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    first_lists: tuple[Dependency, ...] = ()
+    rest_lists: tuple[Dependency, ...] = ()
+    conflicts: tuple[Blocked, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    left_out: tuple[str, ...] = ()
+    held: tuple[Held, ...] = ()
+    standing: tuple[Held, ...] = ()
+    user: tuple[str, str] | None = None
+    renamed: tuple[Rename, ...] = ()
     overdue: tuple[Edit, ...] = ()
     recent: tuple[Edit, ...] = ()
 
 
 def review(plan: Plan) -> Review:
-    """Return the changes of a plan in reading order."""
-    first = [change for change in plan.changes if risky(change)]
-    rest = [change for change in plan.changes if not risky(change)]
-    left = [edit for edit in plan.notes.edits if edit.kind == "left"]
+    """Return what a plan says in reading order."""
+    notes = plan.notes
+    reasons = _reasons(plan)
+    first = [change for change in plan.changes if change.rule_id in reasons]
+    rest = [change for change in plan.changes if change.rule_id not in reasons]
+    left = [edit for edit in notes.edits if edit.kind == "left"]
     overdue = [edit for edit in left if (age_of(plan, edit) or 0) >= OVERDUE_DAYS]
-    recent = [edit for edit in left if edit not in overdue]
-    return Review(_grouped(plan, first), _grouped(plan, rest), tuple(overdue), tuple(recent))
+    return Review(
+        first=_grouped(plan, first, reasons),
+        rest=_grouped(plan, rest, reasons),
+        reasons=reasons,
+        first_lists=tuple(one for one in plan.dependencies if one.key in reasons),
+        rest_lists=tuple(one for one in plan.dependencies if one.key not in reasons),
+        conflicts=tuple(blocked for blocked in notes.blocked if blocked.kind == "conflict"),
+        blocked=tuple(blocked for blocked in notes.blocked if blocked.kind != "conflict"),
+        left_out=notes.left_out,
+        held=tuple(held for held in notes.held if held.state != "held"),
+        standing=tuple(held for held in notes.held if held.state == "held"),
+        user=(notes.user, notes.user_before) if notes.user_before and notes.user != notes.user_before else None,
+        renamed=tuple(_renamed(plan.changes)),
+        overdue=tuple(overdue),
+        recent=tuple(edit for edit in left if edit not in overdue),
+    )
 
 
 def age_of(plan: Plan, edit: Edit) -> float | None:
@@ -75,13 +131,42 @@ def age_of(plan: Plan, edit: Edit) -> float | None:
         return None
 
 
-def risky(change: Change) -> bool:
-    """Say whether a person must look at a change before it is applied."""
-    if change.action in (Action.RECREATE, Action.DELETE, Action.DISABLE):
-        return True
+def _reasons(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return why each change must be looked at before it is applied; quiet ones are not there."""
+    marked: dict[str, list[str]] = {}
+    for verdict in plan.notes.verdicts:
+        for rule_id in verdict.rules if verdict.guard in _OF_VERDICTS else ():
+            marked.setdefault(rule_id, []).append(_OF_VERDICTS[verdict.guard])
+    wider = {key for verdict in plan.notes.verdicts if verdict.guard == "weaken" for key in verdict.rules}
+    found = {change.rule_id: (*_of_change(change), *marked.get(change.rule_id, ())) for change in plan.changes}
+    found |= {one.key: tuple(_of_list(one, one.key in wider)) for one in plan.dependencies}
+    return {name: reasons for name, reasons in found.items() if reasons}
+
+
+def _of_change(change: Change) -> Iterable[str]:
+    """Yield why one change can blind or flood people."""
     if change.action is Action.CREATE:
-        return False
-    return change.category is Category.SEMANTIC or weakens(change) or _stops(change) or _drops_exceptions(change)
+        return
+    if change.action in _LOSES:
+        yield _LOSES[change.action]
+        return
+    if _stops(change):
+        yield "disabled"
+    meant = [name for name in change.names if field_of(name).category is Category.SEMANTIC]
+    if meant:
+        yield f"other meaning: {', '.join(meant)}"
+    yield from (words for name, words in _WEAKER.items() if name in weaker_fields(change))
+    if _drops_exceptions(change):
+        yield "exceptions removed"
+
+
+def _of_list(one: Dependency, wider: bool) -> Iterable[str]:
+    if one.action == "delete":
+        yield "exception removed" if one.kind is Kind.ITEM else "list removed"
+    elif one.removed:
+        yield "values removed"
+    if wider:
+        yield "more is excepted"
 
 
 def _stops(change: Change) -> bool:
@@ -89,14 +174,26 @@ def _stops(change: Change) -> bool:
 
 
 def _drops_exceptions(change: Change) -> bool:
-    before, after = change.side("exceptions_list")
-    return bool(before) and len(before or ()) > len(after or ())
+    """Say whether a list of exceptions is not there any more; another one instead does not make up for it."""
+    before, after = ({_list_of(entry) for entry in side or ()} for side in change.side("exceptions_list"))
+    return bool(before - after)
 
 
-def _grouped(plan: Plan, changes: list[Change]) -> tuple[Group, ...]:
+def _list_of(entry: object) -> object:
+    return entry.get("list_id") if isinstance(entry, Mapping) else str(entry)
+
+
+def _renamed(changes: Iterable[Change]) -> Iterable[Rename]:
+    for change in changes:
+        before, after = (change.before or {}).get("name"), (change.after or {}).get("name")
+        if before and after and before != after:
+            yield Rename(change.rule_id, str(before), str(after))
+
+
+def _grouped(plan: Plan, changes: list[Change], reasons: Mapping[str, tuple[str, ...]]) -> tuple[Group, ...]:
     kinds: dict[tuple[object, ...], list[Change]] = {}
     for change in sorted(changes, key=lambda change: _position(plan, change)):
-        kinds.setdefault(_kind(change), []).append(change)
+        kinds.setdefault((*_kind(change), reasons.get(change.rule_id, ())), []).append(change)
     groups: list[Group] = []
     for alike in kinds.values():
         groups += [Group(tuple(alike))] if len(alike) >= GROUP_FROM else [Group((change,)) for change in alike]

@@ -26,6 +26,19 @@ def held_lines(held: Iterable[Held], style: Style) -> Iterator[str]:
         yield cut(f"    git has something else for it: deployer release {waiting} lets it in", style.width)
 
 
+def waiting_lines(held: Iterable[Held], style: Style) -> Iterator[str]:
+    """Yield a line for each rule that git has something new for, and that a hold keeps as it runs."""
+    waiting = [one for one in held if one.state == "waits"]
+    for label in dict.fromkeys(one.hold for one in waiting):
+        alike = [one for one in waiting if one.hold == label]
+        for one in alike[:_MOST]:
+            git = f"git has {one.git}" if one.git else "git does not have it any more"
+            text = cut(f" !  {one.hold} waits  {line(one.name)}: {git}, runs {one.runs or 'nothing'}", style.width)
+            yield style.yellow(text) + "\n"
+        if len(alike) > _MOST:
+            yield f"    … and {plural(len(alike) - _MOST, 'more rule')} that {label} holds\n"
+
+
 def ended_lines(held: Iterable[Held], style: Style) -> Iterator[str]:
     """Yield a line for each hold that ends: what somebody rolled back or stopped goes on."""
     ending = [one for one in held if one.state not in _STANDING]

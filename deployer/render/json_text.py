@@ -8,16 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from deployer.core.change import Change
-from deployer.core.dependency import Dependency, dependency_json
 from deployer.core.outcomes import ApplyIncompleteError, ApplyUndoneError
-from deployer.core.plan import Plan, change_json
-from deployer.core.plan_file import notes_json
-from deployer.core.review import risky
+from deployer.core.plan import Plan
 from deployer.errors import DeployerError, Problem, ProblemsError, RefusedError
 from deployer.render.style import CONTROL
 
-_ACTIVE: Final = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]|##\\[")
+_ACTIVE: Final = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]|##(?=\\w*\\[)")
 FORMAT: Final = "deployer-output"
 VERSION: Final = 1
 
@@ -35,25 +31,6 @@ def _harmless(text: str) -> str:
     Lone surrogates are bytes of file names that are not UTF-8; `##[` is a command to the runner of GitHub Actions.
     """
     return _ACTIVE.sub(lambda found: f"\\u{ord(found[0][0]):04x}{found[0][1:]}", text)
-
-
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """Return a plan for programs: counts, the changes with action and category, and the notes."""
-    return {
-        "target": asdict(plan.target),
-        "project": plan.project,
-        "digest": plan.digest,
-        "event": plan.event,
-        "base": plan.base,
-        "allow": dict(plan.allow),
-        "has_changes": not plan.empty,
-        "counts": counts(plan),
-        "changes": [_change(plan, change) for change in plan.changes],
-        "dependencies": [_dependency(plan, dependency) for dependency in plan.dependencies],
-        "refusals": [asdict(verdict) for verdict in plan.refusals],
-        "notes": notes_json(plan.notes),
-        "provenance": asdict(plan.provenance),
-    }
 
 
 def counts(plan: Plan) -> dict[str, int]:
@@ -81,19 +58,3 @@ def error_json(error: DeployerError) -> dict[str, Any]:
     if isinstance(error, ProblemsError):
         result["problems"] = [problem_json(problem) for problem in error.problems]
     return result
-
-
-def _dependency(plan: Plan, dependency: Dependency) -> dict[str, Any]:
-    named = {"action": dependency.action, "fields": list(dependency.names), "label": plan.label(dependency.key).name}
-    return {**dependency_json(dependency), **named}
-
-
-def _change(plan: Plan, change: Change) -> dict[str, Any]:
-    return {
-        **change_json(change),
-        "action": change.action.value,
-        "category": change.category.value,
-        "fields": list(change.names),
-        "look_first": risky(change),
-        "label": asdict(plan.label(change.rule_id)),
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from deployer.core.dependency import Dependency, Kind
@@ -14,19 +14,21 @@ _SHOWN: Final = 5  # of the items of one list that have the same done to them
 _WIDTH: Final = 96
 
 
-def lists_lines(plan: Plan, *, verbose: bool) -> Iterator[str]:
+def lists_lines(plan: Plan, dependencies: Iterable[Dependency], *, verbose: bool) -> Iterator[str]:
     """Yield a line per list and item that is written; of many alike items of one list only the first."""
     groups: dict[tuple[str, ...], list[Dependency]] = {}
-    for one in plan.dependencies:
+    for one in dependencies:
         alike = (one.kind.value, one.list_id or one.name, one.action, ",".join(one.names))
         groups.setdefault(alike, []).append(one)
     for group in groups.values():
         shown = group if verbose or len(group) <= _SHOWN else group[:1]
         for one in shown:
-            yield cut(f"{_SYMBOL[one.action]} {line(plan.label(one.key).name):<60} {_what(one)}".rstrip(), _WIDTH)
+            name = cut(line(plan.label(one.key).name), 60)
+            yield cut(f"{_SYMBOL[one.action]} {name:<60} {list_what(one)}".rstrip(), _WIDTH)
         if len(group) > len(shown):
             first = group[0]
-            yield f"    … and {plural(len(group) - len(shown), 'item')} of {line(first.list_id)}, {first.action} alike"
+            more = f"    … and {plural(len(group) - len(shown), 'item')} of {line(first.list_id)}, {first.action} alike"
+            yield cut(more, _WIDTH)
 
 
 def lists_count(dependencies: Sequence[Dependency]) -> str:
@@ -35,7 +37,8 @@ def lists_count(dependencies: Sequence[Dependency]) -> str:
     return ", ".join(plural(count, kind.value) for kind, count in counts.items() if count)
 
 
-def _what(one: Dependency) -> str:
+def list_what(one: Dependency) -> str:
+    """Return what is done to one object beside its action: values, fields."""
     if one.kind is Kind.VALUE_LIST:
         parts = [f"+{len(one.added):,}"] if one.added else []
         parts += [f"-{len(one.removed):,}"] if one.removed else []

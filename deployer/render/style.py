@@ -9,6 +9,12 @@ from typing import Final
 CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """C0 and C1 controls but tab and newline, and the invisible and direction-changing characters."""
 
+_ACTIVE: Final = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]|(?<=#)#(?=\\w*\\[)")
+"""What does something to a terminal or to the log of a CI runner, where `##[…]` and `##vso[…]` are commands anywhere;
+and lone surrogates, which no stream takes."""
+
+_COMMAND: Final = re.compile(r"^((?:[ \t]|\x1b\[\d+m)*:):", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class Style:
@@ -42,8 +48,13 @@ class Style:
 
 
 def clean(text: str) -> str:
-    """Return the text with control, invisible and direction-changing characters written out (`\\u202e`)."""
-    return CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    """Return the text with what is invisible, turns the direction of writing or commands written out (`\\u202e`)."""
+    return _ACTIVE.sub(lambda match: "\\x23" if match[0] == "#" else match[0].encode("unicode_escape").decode(), text)
+
+
+def calm(text: str) -> str:
+    """Return the text without a line that the runner of GitHub Actions takes for a command (`::error::…`)."""
+    return _COMMAND.sub(r"\1\\x3a", text)
 
 
 def line(text: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from deployer.core.plan import Edit, Notes, Plan, Target
 from deployer.core.review import review
-from deployer.render.plan_text import plan_text
+from deployer.render.plan.text import plan_text
 from deployer.render.style import Style
 
 
