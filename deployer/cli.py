@@ -204,7 +204,10 @@ def schema(
     raise typer.Exit(command.show(_console(ctx, False), str(kind)))
 
 
-@app.command(epilog="Examples: deployer plan -e prod; deployer plan -e prod -o plan.json --detailed-exitcode")
+@app.command(
+    epilog="Examples: deployer plan -e prod; deployer plan -e prod -o plan.json --detailed-exitcode; "
+    "deployer plan -e prod --base origin/main"
+)
 def plan(
     ctx: typer.Context,
     env: Envs,
@@ -212,6 +215,9 @@ def plan(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the plan that apply takes.")
     ] = None,
+    base: Annotated[
+        str, typer.Option("--base", metavar="REF", help="Set apart what this branch adds to this git revision.")
+    ] = "",
     detailed_exitcode: Annotated[bool, typer.Option(help="Exit 3 if apply would change something.")] = False,
     allow: Allow = None,
     adopt: Adopt = False,
@@ -224,7 +230,7 @@ def plan(
     from deployer.commands.wishing import wishes
 
     asked = wishes(only, allow, take, adopt=adopt)
-    options = command.Options(tuple(env), asked, output, detailed_exitcode, reason)
+    options = command.Options(tuple(env), asked, output, detailed_exitcode, reason, base)
     raise typer.Exit(command.plan(_workspace(ctx, json_), options))
 
 

@@ -30,7 +30,7 @@ def lock_of(workspace: Workspace, environment: Environment) -> LockFile:
     Return the lock file of a promoted environment. Raises DeployerError where there is none (design section 3: never
     "nothing desired"), ProblemsError for one that is wrong.
     """
-    lock, problems = load_lock(workspace.root, environment.name)
+    lock, problems = load_lock(workspace.files, environment.name)
     raise_errors(problems)
     if lock is None:
         source = environment.promotion.source if environment.promotion else "dev"
@@ -116,7 +116,7 @@ def _from_git(workspace: Workspace, sought: Iterable[Locked]) -> dict[str, RuleF
 
 
 def _lost(workspace: Workspace, lock: LockFile, locked: Locked) -> Problem:
-    line, column = locate_in_lock(workspace.root, lock, locked.rule_id)
+    line, column = locate_in_lock(workspace.files, lock, locked.rule_id)
     message = f'the content {locked.fingerprint[:19]} of "{locked.name}" is nowhere: work tree, state store, git'
     remedy = "fetch the commit that the block names, or promote again"
     return Problem(lock.path, line, column, "rule.fingerprint", message, "lost-content", remedy)

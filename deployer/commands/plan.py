@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployer.commands import several
 from deployer.commands.planning import planned
@@ -22,6 +23,9 @@ from deployer.render.plan.data import plan_json
 from deployer.render.plan.text import plan_text
 from deployer.render.summary_text import state_of
 
+if TYPE_CHECKING:
+    from deployer.commands.branching import Base
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -32,14 +36,16 @@ class Options:
     output: Path | None = None
     detailed_exitcode: bool = False
     reason: str = ""
+    base: str = ""  # the revision that this branch goes to
 
 
 def plan(workspace: Workspace, options: Options) -> int:
     """Show the plan of every target; save it if asked. Returns 0, or 3 for changes with `--detailed-exitcode`."""
     environments = workspace.targets(options.env)
-    if len(environments) > 1:
-        return _several(workspace, environments, options)
-    made = _plan(workspace, environments[0], options)
+    with _base(workspace, options) as base:
+        if len(environments) > 1:
+            return _several(workspace, environments, options, base)
+        made = _plan(workspace, environments[0], options, base)
     _show(workspace, made)
     if options.output is not None:
         _save(options.output, made)
@@ -47,7 +53,7 @@ def plan(workspace: Workspace, options: Options) -> int:
     return int(_code(made, options))
 
 
-def _several(workspace: Workspace, environments: Sequence[Environment], options: Options) -> int:
+def _several(workspace: Workspace, environments: Sequence[Environment], options: Options, base: Base | None) -> int:
     """Plan them at the same time; a target that fails is told, and the others are planned all the same."""
     if options.output is not None:
         names = ", ".join(environment.target for environment in environments)
@@ -55,7 +61,7 @@ def _several(workspace: Workspace, environments: Sequence[Environment], options:
     workspace.sound_tree()  # files that are wrong are wrong for every target: said once
     rows: list[Row] = []
     documents: list[dict[str, Any]] = []
-    for reached in several.reach(environments, lambda environment: _plan(workspace, environment, options)):
+    for reached in several.reach(environments, lambda environment: _plan(workspace, environment, options, base)):
         rows.append(_told(workspace, reached, options))
         documents.append(_document(reached))
     several.summarise(workspace, rows)
@@ -63,9 +69,25 @@ def _several(workspace: Workspace, environments: Sequence[Environment], options:
     return int(exit_code([row.code for row in rows], writing=False))
 
 
-def _plan(workspace: Workspace, environment: Environment, options: Options) -> Plan:
+def _base(workspace: Workspace, options: Options) -> AbstractContextManager[Base | None]:
+    """Open what `--base` names, once for all targets."""
+    if not options.base:
+        return nullcontext()
+    from deployer.commands.branching import opened_base
+
+    workspace.sound_tree()
+    return opened_base(workspace, options.base)
+
+
+def _plan(workspace: Workspace, environment: Environment, options: Options, base: Base | None) -> Plan:
     with to_read(workspace, environment) as target:
-        return planned(target, options.wishes, options.reason).plan
+        if base is None:
+            return planned(target, options.wishes, options.reason).plan
+        from deployer.commands.branching import remembering, with_branch
+
+        target = remembering(target)
+        made = planned(target, options.wishes, options.reason).plan
+        return with_branch(target, made, options.wishes, base)
 
 
 def _told(workspace: Workspace, reached: Reached[Plan], options: Options) -> Row:

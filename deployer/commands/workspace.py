@@ -38,21 +38,30 @@ class Checkout:
 
 @dataclass
 class Workspace:
-    """One project, opened. `root` is its folder."""
+    """
+    One project, opened. `root` is its folder; `snapshot` another folder that settings, lists and lock files are read
+    from, where they are to be those of another commit. State, secrets and git stay with `root`.
+    """
 
     root: Path
     console: Console
     surroundings: Surroundings
     clock: Clock = field(default_factory=SystemClock)
+    snapshot: Path | None = None
     _loading: threading.Lock = field(default_factory=threading.Lock)
     _tree: RuleTree | None = None
     _lists: ListTree | None = None
     _checkout: Checkout | None = None
 
+    @property
+    def files(self) -> Path:
+        """The folder that the project's files are read from."""
+        return self.snapshot or self.root
+
     @cached_property
     def settings(self) -> Settings:
         """What the settings files say."""
-        return load_settings(self.root, today=self.clock.now().date(), fields=FIELDS.keys())
+        return load_settings(self.files, today=self.clock.now().date(), fields=FIELDS.keys())
 
     @property
     def project(self) -> Project:
@@ -64,7 +73,7 @@ class Workspace:
         """The rule files, read once, whichever thread asks first."""
         with self._loading:
             if self._tree is None:
-                self._tree = read_rules(self.root, self.project.rules)
+                self._tree = read_rules(self.files, self.project.rules)
             return self._tree
 
     @property
@@ -74,7 +83,7 @@ class Workspace:
             if self._lists is None:
                 from deployer.adapters.list_files import read_lists
 
-                self._lists = read_lists(self.root, self.project.exceptions, self.project.value_lists)
+                self._lists = read_lists(self.files, self.project.exceptions, self.project.value_lists)
             return self._lists
 
     @property

@@ -113,6 +113,33 @@ class Blocked:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A rule that the branch changes and a promoted target does not run yet: `sentence` says what it waits for."""
+
+    rule_id: str
+    name: str
+    path: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """
+    What `plan --base REF` found. `origins` has a `core.origin.Origin` for each change, by rule_id or dependency key;
+    `mixed` the fields of a change of this branch that REF's plan writes alike; `undone` names changes that REF's plan
+    has and this branch takes away; `note` says why nothing could be compared, "" where it was.
+    """
+
+    ref: str
+    commit: str
+    origins: Mapping[str, str] = field(default_factory=dict)
+    mixed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    undone: tuple[str, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Census:
     """How many rules of the space are what: every number that the plan's summary prints."""
 
@@ -146,6 +173,7 @@ class Notes:
     recovery: str = ""  # the command that must come first, where an apply was interrupted
     requests: int = 0
     seconds: float = 0.0
+    branch: Branch | None = None  # where the changes come from, with --base
 
 
 @dataclass(frozen=True)

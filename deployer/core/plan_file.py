@@ -23,6 +23,7 @@ from deployer.core.plan import (
     FORMAT,
     VERSION,
     Blocked,
+    Branch,
     Census,
     Edit,
     Entry,
@@ -31,6 +32,7 @@ from deployer.core.plan import (
     Notes,
     Plan,
     Target,
+    Waiting,
     change_json,
     essence,
 )
@@ -89,8 +91,8 @@ def loads(text: str, *, where: str) -> Plan:
 
 
 def notes_json(notes: Notes) -> dict[str, Any]:
-    """Return the notes of a plan as JSON."""
-    return asdict(notes)
+    """Return the notes of a plan as JSON; `branch` only where `--base` was asked for."""
+    return {name: value for name, value in asdict(notes).items() if name != "branch" or value is not None}
 
 
 def _opened(text: str, where: str) -> tuple[dict[str, Any], bytes]:
@@ -222,4 +224,16 @@ def _notes(data: dict[str, Any]) -> Notes:
         recovery=data["recovery"],
         requests=data["requests"],
         seconds=data["seconds"],
+        branch=_branch(data["branch"]) if "branch" in data else None,
+    )
+
+
+def _branch(data: dict[str, Any]) -> Branch:
+    return Branch(
+        **{
+            **data,
+            "mixed": {key: tuple(names) for key, names in data["mixed"].items()},
+            "undone": tuple(data["undone"]),
+            "waiting": tuple(Waiting(**row) for row in data["waiting"]),
+        }
     )

@@ -149,13 +149,16 @@ class Gatekeeper:
 
     def _waits(self, since: datetime, word: str = "runs for") -> str:
         """Return how long the soak still takes, "" once it is over."""
-        left = since + timedelta(seconds=self.policy.soak) - self.now
-        if left <= timedelta(0):
-            return ""
-        there = (
-            f"{self.policy.source}: {word} {spell(self.now - since)} of {spell(timedelta(seconds=self.policy.soak))}"
-        )
-        return f"waits {spell(left)} in {there}"
+        return still_waits(self.policy, since, self.now, word)
+
+
+def still_waits(policy: PromotionPolicy, since: datetime, now: datetime, word: str = "runs for") -> str:
+    """Return how long the soak of what began at `since` still takes, "" once it is over."""
+    left = since + timedelta(seconds=policy.soak) - now
+    if left <= timedelta(0):
+        return ""
+    there = f"{policy.source}: {word} {spell(now - since)} of {spell(timedelta(seconds=policy.soak))}"
+    return f"waits {spell(left)} in {there}"
 
 
 def decide_all(
@@ -190,6 +193,7 @@ def spell(span: timedelta) -> str:
     """Return a span of time as people write it: `24 h`, `90 min`, `3 d`."""
     seconds = max(span.total_seconds(), 0)
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
+        exactly = unit != "d" and seconds >= size and seconds % size == 0  # a day is 24 h, as people write a soak
+        if seconds >= 2 * size or exactly:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"

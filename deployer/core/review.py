@@ -18,6 +18,7 @@ from deployer.core.dependency import Dependency, Kind
 from deployer.core.fields import Category
 from deployer.core.fields import field as field_of
 from deployer.core.guards import weaker_fields
+from deployer.core.origin import Origin, part
 from deployer.core.plan import Blocked, Edit, Held, Plan
 
 GROUP_FROM: Final = 10
@@ -79,6 +80,9 @@ class Review:
     touch. `held` are holds that end, or that git has something new for; `standing` the others. `user` is the Kibana
     user that rules run as from now on and the one before, where they differ. `overdue` are edits made in Kibana that
     nobody has decided on for a week, `recent` the other edits that are left alone.
+
+    With `--base` the changes and lists among them are those of this branch; `elsewhere` has the
+    rest of the plan, by where it comes from.
     """
 
     first: tuple[Group, ...] = ()
@@ -95,22 +99,24 @@ class Review:
     renamed: tuple[Rename, ...] = ()
     overdue: tuple[Edit, ...] = ()
     recent: tuple[Edit, ...] = ()
+    elsewhere: tuple[tuple[Origin, tuple[Group, ...]], ...] = ()
 
 
 def review(plan: Plan) -> Review:
     """Return what a plan says in reading order."""
     notes = plan.notes
     reasons = _reasons(plan)
-    first = [change for change in plan.changes if change.rule_id in reasons]
-    rest = [change for change in plan.changes if change.rule_id not in reasons]
+    own = part(plan, Origin.BRANCH)
+    first = [change for change in own.changes if change.rule_id in reasons]
+    rest = [change for change in own.changes if change.rule_id not in reasons]
     left = [edit for edit in notes.edits if edit.kind == "left"]
     overdue = [edit for edit in left if (age_of(plan, edit) or 0) >= OVERDUE_DAYS]
     return Review(
         first=_grouped(plan, first, reasons),
         rest=_grouped(plan, rest, reasons),
         reasons=reasons,
-        first_lists=tuple(one for one in plan.dependencies if one.key in reasons),
-        rest_lists=tuple(one for one in plan.dependencies if one.key not in reasons),
+        first_lists=tuple(one for one in own.dependencies if one.key in reasons),
+        rest_lists=tuple(one for one in own.dependencies if one.key not in reasons),
         conflicts=tuple(blocked for blocked in notes.blocked if blocked.kind == "conflict"),
         blocked=tuple(blocked for blocked in notes.blocked if blocked.kind != "conflict"),
         left_out=notes.left_out,
@@ -120,7 +126,15 @@ def review(plan: Plan) -> Review:
         renamed=tuple(_renamed(plan.changes)),
         overdue=tuple(overdue),
         recent=tuple(edit for edit in left if edit not in overdue),
+        elsewhere=tuple(_elsewhere(plan, reasons)),
     )
+
+
+def _elsewhere(plan: Plan, reasons: Mapping[str, tuple[str, ...]]) -> Iterable[tuple[Origin, tuple[Group, ...]]]:
+    """Yield the changes that are not this branch's, by where they come from."""
+    if plan.notes.branch is not None:
+        for origin in list(Origin)[1:]:
+            yield origin, _grouped(plan, list(part(plan, origin).changes), reasons)
 
 
 def age_of(plan: Plan, edit: Edit) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deployer.core.change import Action
+from deployer.core.origin import Origin, shares
 from deployer.core.plan import Plan
 from deployer.core.summary import Row
 from deployer.errors import ExitCode
@@ -29,4 +30,14 @@ def state_of(plan: Plan) -> tuple[str, str]:
     refused = [verdict.message for verdict in plan.refusals] + [blocked.reason for blocked in plan.notes.blocked]
     if refused:
         return "would refuse", "; ".join(refused)
-    return (plural(plan.writes, "change"), counts) if plan.writes else ("nothing to do", "")
+    state = plural(plan.writes, "change") if plan.writes else "nothing to do"
+    return state, "; ".join(part for part in (counts if plan.writes else "", *_branch_words(plan)) if part)
+
+
+def _branch_words(plan: Plan) -> tuple[str, ...]:
+    """Say how much of a plan is this branch's, and how much of the branch this target does not run yet."""
+    branch = plan.notes.branch
+    if branch is None or branch.note:
+        return ()
+    own = f"{shares(plan)[Origin.BRANCH]:,} from this branch"
+    return own, f"{len(branch.waiting):,} of this branch not now" if branch.waiting else ""

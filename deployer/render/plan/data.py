@@ -43,6 +43,7 @@ def _dependency(plan: Plan, dependency: Dependency, reviewed: Review) -> dict[st
         "fields": list(dependency.names),
         "reasons": list(reviewed.reasons.get(dependency.key, ())),
         "label": plan.label(dependency.key).name,
+        **_origin(plan, dependency.key),
     }
 
 
@@ -56,4 +57,10 @@ def _change(plan: Plan, change: Change, reviewed: Review) -> dict[str, Any]:
         "look_first": bool(reasons),
         "reasons": list(reasons),
         "label": asdict(plan.label(change.rule_id)),
+        **_origin(plan, change.rule_id),
     }
+
+
+def _origin(plan: Plan, key: str) -> dict[str, str]:
+    """Return where a change comes from: `branch`, `base`, `behind` or `kibana`; nothing without `--base`."""
+    return {"origin": plan.notes.branch.origins[key]} if plan.notes.branch else {}

@@ -17,6 +17,7 @@ from deployer.errors import Severity
 from deployer.render.field_text import field_lines, short_value
 from deployer.render.held_text import ended_lines, held_lines, held_next, waiting_lines
 from deployer.render.lists_text import lists_count, lists_lines
+from deployer.render.plan.branch import branch_summary, elsewhere_sections, not_now_lines
 from deployer.render.plan.words import (
     SYMBOL,
     counted,
@@ -49,6 +50,9 @@ def plan_text(plan: Plan, style: Style, *, verbose: bool = False, applying: bool
     parts.append(_section("BLOCKED", _blocked(plan, reviewed, style), style))
     parts.append(_section("LOOK AT THESE FIRST", _first(plan, reviewed, style, verbose=verbose), style))
     parts.append(_section("THE REST", _groups(plan, reviewed, reviewed.rest, style, verbose=verbose), style))
+    for title, lines in elsewhere_sections(plan, reviewed, style, verbose=verbose):
+        parts.append(_section(title, lines, style))
+    parts.append(_section("NOT NOW", not_now_lines(plan, style), style))
     parts.append(_section("HELD", held_lines(plan.notes.held, style), style))
     parts.append(_section("LISTS", lists_lines(plan, reviewed.rest_lists, verbose=verbose), style))
     parts.append(_section("CHANGED IN KIBANA, LEFT ALONE", _edits(plan, reviewed.recent), style))
@@ -87,6 +91,7 @@ def _summary(plan: Plan, reviewed: Review, style: Style) -> str:
     lines = [first]
     if listed:
         lines.append(f"  lists        {listed}")
+    lines += branch_summary(plan, style)
     left = left_alone(plan)
     if left:
         lines.append(cut(f"  left alone   {', '.join(left)}", style.width))

@@ -66,7 +66,13 @@ def facts(plan: Plan, change: Change, review: Review) -> tuple[str, ...]:
     """Return the sentences under a change: why to look at it, what it does beside its fields, what the planner said."""
     reasons = review.reasons.get(change.rule_id, ())
     look = (f"look: {', '.join(reasons)}",) if reasons else ()
-    return (*look, *_standing(change), *plan.notes.details.get(change.rule_id, ()))
+    return (*look, *_standing(change), *plan.notes.details.get(change.rule_id, ()), *_not_own(plan, change))
+
+
+def _not_own(plan: Plan, change: Change) -> tuple[str, ...]:
+    """Return the sentence under a change of this branch of which some fields are not its own."""
+    names = plan.notes.branch.mixed.get(change.rule_id, ()) if plan.notes.branch else ()
+    return (f"not from this branch: {', '.join(names)}",) if names else ()
 
 
 def _standing(change: Change) -> list[str]:
