@@ -206,7 +206,8 @@ def schema(
 
 @app.command(
     epilog="Examples: deployer plan -e prod; deployer plan -e prod -o plan.json --detailed-exitcode; "
-    "deployer plan -e prod --base origin/main"
+    "deployer plan -e prod --base origin/main; "
+    "deployer plan -e dev -e prod --format markdown=comment.md --format html=plan.html"
 )
 def plan(
     ctx: typer.Context,
@@ -219,6 +220,14 @@ def plan(
         str, typer.Option("--base", metavar="REF", help="Set apart what this branch adds to this git revision.")
     ] = "",
     detailed_exitcode: Annotated[bool, typer.Option(help="Exit 3 if apply would change something.")] = False,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="KIND[=FILE]",
+            help="text, json, markdown, html, junit, github, gitlab or gitlab-terraform; with =FILE repeats.",
+        ),
+    ] = None,
     allow: Allow = None,
     adopt: Adopt = False,
     take: Take = None,
@@ -227,11 +236,15 @@ def plan(
 ) -> None:
     """Show what apply would change. Writes nothing to Kibana."""
     from deployer.commands import plan as command
+    from deployer.commands.plan_outputs import KINDS
+    from deployer.commands.reporting import parse_outputs
     from deployer.commands.wishing import wishes
 
+    workspace = _workspace(ctx, json_ or "json" in (formats or ()))  # then errors are JSON too
     asked = wishes(only, allow, take, adopt=adopt)
-    options = command.Options(tuple(env), asked, output, detailed_exitcode, reason, base)
-    raise typer.Exit(command.plan(_workspace(ctx, json_), options))
+    outputs = parse_outputs(formats or [], as_json=json_, kinds=KINDS)
+    options = command.Options(tuple(env), asked, output, detailed_exitcode, reason, base, outputs)
+    raise typer.Exit(command.plan(workspace, options))
 
 
 @app.command(

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deployer.commands import several
+from deployer.commands.plan_outputs import on_stdout, write_outputs
 from deployer.commands.planning import planned
+from deployer.commands.reporting import Output
 from deployer.commands.several import Reached
 from deployer.commands.target import to_read
 from deployer.commands.workspace import Workspace
@@ -19,7 +21,6 @@ from deployer.core.plan import Plan
 from deployer.core.plan_file import dumps
 from deployer.core.summary import Row, exit_code
 from deployer.errors import DeployerError, ExitCode, UsageError
-from deployer.render.plan.data import plan_json
 from deployer.render.plan.text import plan_text
 from deployer.render.summary_text import state_of
 
@@ -37,19 +38,25 @@ class Options:
     detailed_exitcode: bool = False
     reason: str = ""
     base: str = ""  # the revision that this branch goes to
+    outputs: tuple[Output, ...] = (Output("text"),)
 
 
 def plan(workspace: Workspace, options: Options) -> int:
     """Show the plan of every target; save it if asked. Returns 0, or 3 for changes with `--detailed-exitcode`."""
     environments = workspace.targets(options.env)
-    with _base(workspace, options) as base:
-        if len(environments) > 1:
-            return _several(workspace, environments, options, base)
-        made = _plan(workspace, environments[0], options, base)
-    _show(workspace, made)
+    try:
+        with _base(workspace, options) as base:
+            if len(environments) > 1:
+                return _several(workspace, environments, options, base)
+            made = _plan(workspace, environments[0], options, base)
+    except DeployerError as error:
+        outcomes = dict.fromkeys((environment.target for environment in environments), error)
+        write_outputs(workspace, outcomes, options.outputs, failed=True)
+        raise
+    _show(workspace, made, options)
     if options.output is not None:
         _save(options.output, made)
-    workspace.console.document("plan", {"plans": [plan_json(made)]})
+    write_outputs(workspace, {environments[0].target: made}, options.outputs)
     return int(_code(made, options))
 
 
@@ -60,12 +67,13 @@ def _several(workspace: Workspace, environments: Sequence[Environment], options:
         raise UsageError(f"-o saves the plan of one target, and -e names {len(environments)}: {names}")
     workspace.sound_tree()  # files that are wrong are wrong for every target: said once
     rows: list[Row] = []
-    documents: list[dict[str, Any]] = []
+    outcomes: dict[str, Plan | DeployerError] = {}
     for reached in several.reach(environments, lambda environment: _plan(workspace, environment, options, base)):
         rows.append(_told(workspace, reached, options))
-        documents.append(_document(reached))
-    several.summarise(workspace, rows)
-    workspace.console.document("plan", {"plans": documents})
+        outcomes[reached.name] = _outcome(reached)
+    if on_stdout(options.outputs, "text"):
+        several.summarise(workspace, rows)
+    write_outputs(workspace, outcomes, options.outputs)
     return int(exit_code([row.code for row in rows], writing=False))
 
 
@@ -90,23 +98,22 @@ def _plan(workspace: Workspace, environment: Environment, options: Options, base
         return with_branch(target, made, options.wishes, base)
 
 
+def _outcome(reached: Reached[Plan]) -> Plan | DeployerError:
+    return reached.value or reached.error or DeployerError("no plan was made")
+
+
 def _told(workspace: Workspace, reached: Reached[Plan], options: Options) -> Row:
     if reached.value is None:
         error = reached.error or DeployerError("no plan was made")
         several.tell(workspace, reached.name, error)
         return several.failed_row(reached.name, error)
-    _show(workspace, reached.value)
+    _show(workspace, reached.value, options)
     return Row(reached.name, *state_of(reached.value), _code(reached.value, options))
 
 
-def _document(reached: Reached[Plan]) -> dict[str, Any]:
-    if reached.error is not None:
-        return several.failed_json(reached.name, reached.error)
-    return plan_json(reached.value) if reached.value else {}
-
-
-def _show(workspace: Workspace, made: Plan) -> None:
-    workspace.console.say(plan_text(made, workspace.console.style, verbose=workspace.console.verbose))
+def _show(workspace: Workspace, made: Plan, options: Options) -> None:
+    if on_stdout(options.outputs, "text"):
+        workspace.console.say(plan_text(made, workspace.console.style, verbose=workspace.console.verbose))
 
 
 def _code(made: Plan, options: Options) -> ExitCode:

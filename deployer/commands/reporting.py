@@ -1,4 +1,4 @@
-"""The outputs of `validate`: `--format KIND[=FILE]`, repeated, one of them on stdout and the others in files."""
+"""The outputs of `validate`, and the option of `plan`, too: `--format KIND[=FILE]`, repeated, at most one on stdout."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Output:
     path: Path | None = None
 
 
-def parse_outputs(written: Sequence[str], *, as_json: bool = False) -> tuple[Output, ...]:
+def parse_outputs(written: Sequence[str], *, as_json: bool = False, kinds: Sequence[str] = KINDS) -> tuple[Output, ...]:
     """
     Return the outputs that `--format` asks for; `--json` is `--format json`, and without any on stdout it is text.
 
     Raises UsageError for an unknown kind, and for two that both go to stdout or into one file.
     """
-    found = [_output(word) for word in written] + ([Output("json")] if as_json else [])
+    found = [_output(word, kinds) for word in written] + ([Output("json")] if as_json else [])
     if all(output.path for output in found):
         found.insert(0, Output("text"))
     found = list(dict.fromkeys(found))
@@ -42,10 +42,10 @@ def parse_outputs(written: Sequence[str], *, as_json: bool = False) -> tuple[Out
     return tuple(found)
 
 
-def _output(word: str) -> Output:
+def _output(word: str, kinds: Sequence[str]) -> Output:
     kind, equals, path = word.partition("=")
-    if kind not in KINDS or (equals and not path):
-        raise UsageError(f'"{word}" is not a format', hint=f"write KIND or KIND=FILE; kinds are {', '.join(KINDS)}")
+    if kind not in kinds or (equals and not path):
+        raise UsageError(f'"{word}" is not a format', hint=f"write KIND or KIND=FILE; kinds are {', '.join(kinds)}")
     return Output(kind, Path(path) if path else None)
 
 
@@ -55,7 +55,7 @@ def write_report(workspace: Workspace, report: Report, outputs: Sequence[Output]
         workspace.console.note(f"note: {note}")
     for output in outputs:
         if output.path:
-            _save(output.path, _rendered(workspace, report, output))
+            save(output.path, _rendered(workspace, report, output))
         else:
             workspace.console.stdout.write(_rendered(workspace, report, output))
             workspace.console.stdout.flush()
@@ -127,7 +127,8 @@ class _Sources:
             return []
 
 
-def _save(path: Path, text: str) -> None:
+def save(path: Path, text: str) -> None:
+    """Write a file that was asked for. Raises DeployerError if it cannot be written."""
     try:
         path.write_bytes(text.encode("utf-8"))
     except OSError as exc:

@@ -1,0 +1,49 @@
+"""
+Text inside Markdown that stays text: no link, no mention, no HTML, no heading, on GitHub, GitLab and plain CommonMark.
+
+Names and queries stand in code, where nothing is read: spans and fences are longer than any run of backticks inside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from deployer.render.style import cut, line
+
+_TICKS: Final = re.compile("`+")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]+")
+_SIGN: Final = re.compile(r"[^\w ]|_")
+
+
+def code(text: str, width: int = 200) -> str:
+    """Return text as a code span on one line, cut to `width`."""
+    plain = cut(line(text), width)
+    if not plain.strip():
+        return "` `"
+    ticks = "`" * (_longest(plain) + 1)
+    pad = " " if plain[0] in "` " or plain[-1] in "` " else ""
+    return f"{ticks}{pad}{plain}{pad}{ticks}"
+
+
+def word(text: str) -> str:
+    """Return a word as it is, and anything else as a code span."""
+    return text if _PLAIN.fullmatch(text) else code(text)
+
+
+def cell(text: str, width: int = 200) -> str:
+    """Return text for a cell of a table: as code, with every sign written as an entity."""
+    plain = _SIGN.sub(lambda match: f"&#{ord(match[0])};", cut(line(text), width))
+    return f"<code>{plain}</code>" if plain.strip() else ""
+
+
+def fence(lines: Iterable[str], language: str = "") -> str:
+    """Return lines, each clean, as a fenced block."""
+    text = "\n".join(lines)
+    ticks = "`" * max(3, _longest(text) + 1)
+    return f"{ticks}{language}\n{text}\n{ticks}"
+
+
+def _longest(text: str) -> int:
+    return max((len(run) for run in _TICKS.findall(text)), default=0)
