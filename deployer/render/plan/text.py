@@ -16,7 +16,7 @@ from deployer.core.review import Group, Review, review
 from deployer.render.field_text import field_lines
 from deployer.render.held_text import held_next
 from deployer.render.lists_text import lists_count, lists_lines
-from deployer.render.plan.branch import branch_summary, elsewhere_sections
+from deployer.render.plan.branch import branch_summary, elsewhere_sections, not_now_lines
 from deployer.render.plan.document import Document
 from deployer.render.plan.notes import blocked_lines, look_lines, note_sections, overdue_lines
 from deployer.render.plan.words import (
