@@ -148,18 +148,13 @@ def _can_break(override: Override) -> bool:
 
 def _beside(workspace: Workspace) -> Iterator[Problem]:
     """Yield what is wrong with the files beside rules and environments."""
-    from deployer.core.settings.prebuilt import prebuilt_problems
-
     told = [*_exception_problems(workspace)]
     yield from told
     places = {(problem.path, problem.code) for problem in told}
     for problem in workspace.lists.problems:  # what reading them for a plan finds: value lists, and conditions
         if (problem.path, problem.code) not in places:
             yield problem
-    files, problems = read_settings_files(workspace.root, toml_files(workspace.root, workspace.project.prebuilt))
-    yield from problems
-    for file in files:
-        yield from prebuilt_problems(file)
+    yield from workspace.prebuilt.problems
     yield from _lock_problems(workspace)
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from deployer import __version__
+from deployer.adapters.prebuilt_files import PrebuiltTree
 from deployer.adapters.rules import RuleTree
 from deployer.commands.contents import lock_of, pinned_files
 from deployer.commands.holding import held_back, held_contents, wanted_ids
@@ -55,18 +56,22 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "", *, checked: bo
     workspace, environment = target.workspace, target.environment
     started = workspace.clock.monotonic()
     lock = lock_of(workspace, environment) if environment.rules.source == "promoted" else None
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(5) as pool:
         loading = pool.submit(lambda: workspace.tree)
         recorded = pool.submit(target.ledger.head)
-        reading = pool.submit(_read, target, _Ids(loading, lock.rules if lock else ()))
+        tuning = pool.submit(lambda: workspace.prebuilt)
+        reading = pool.submit(_read, target, _Ids(loading, tuning, lock.rules if lock else ()))
         listing = pool.submit(lambda: read_there(target.kibana, workspace.lists))
         tree = _sound(loading)
         head = recorded.result()
         record = head.record
         raise_errors(workspace.lists.problems)
+        raise_errors(tuning.result().problems)
         status, live = reading.result()
         lists = Lists(target, wishes, listing.result())
     files = tree.files if lock is None else pinned_files(workspace, target.ledger, lock, tree.files)
+    # What runs of Elastic's rules is not promoted: it follows the work tree, as lists and environments do.
+    files = (*files, *workspace.prebuilt.files)
     contents = held_contents(target.ledger, record)
     git, rendering = _desired(lists, tree, files, status.version, contents.values())
     back = held_back(record, git, contents, rendering, workspace.clock.now().date())
@@ -134,12 +139,14 @@ def provenance_of(workspace: Workspace, *, stack: str = "", kibana_user: str = "
 class _Ids(Collection[str]):
     """The rule ids of the project, which wait for the files only if somebody asks for them."""
 
-    def __init__(self, loading: Future[RuleTree], also: Collection[str] = ()) -> None:
+    def __init__(self, loading: Future[RuleTree], tuning: Future[PrebuiltTree], also: Collection[str] = ()) -> None:
         self._loading = loading
+        self._tuning = tuning
         self._also = also
 
     def _all(self) -> Mapping[str, None]:
-        return dict.fromkeys([*(file.rule_id for file in self._loading.result().files), *self._also])
+        files = (*self._loading.result().files, *self._tuning.result().files)
+        return dict.fromkeys([*(file.rule_id for file in files), *self._also])
 
     def __contains__(self, item: object) -> bool:
         return item in self._all()
@@ -212,6 +219,7 @@ def _refuse_unsound(tree: RuleTree, desired: Desired, plan: Plan, pinned: Collec
     """
     changed = [change.rule_id for change in plan.changes if change.rule_id not in pinned]
     wanted = [desired.rules[rule_id] for rule_id in changed if rule_id in desired.rules]
+    wanted = [rule for rule in wanted if not rule.file.prebuilt]  # what an entry may say was checked as it was read
     if wanted:
         from deployer.commands.checking import overridden_problems, rule_problems
 

@@ -143,7 +143,7 @@ def _candidates(
     result: dict[str, Candidate] = {}
     for each in found:
         for rule_id, entry in each.record.rules.items():
-            if rule_id not in result:
+            if rule_id not in result and not entry.prebuilt:
                 shown = tuple(other.shown[rule_id] for other in found if rule_id in other.shown)
                 alike = rule_id in pinned and pinned[rule_id] == each.history.behaviour(entry)
                 commit = _commit(each, entry)
@@ -192,7 +192,7 @@ def _chosen(
     """Return the rules to decide on: those of the source that `to` selects, all that are pinned; or `--only` some."""
     files = {file.rule_id: file for file in workspace.sound_tree().files}
     wanted = {file.rule_id for target in targets for file in selected(files.values(), target, "")[0]}
-    entries = {rule_id: entry for each in found for rule_id, entry in each.record.rules.items()}
+    entries = {rule_id: entry for each in found for rule_id, entry in each.record.rules.items() if not entry.prebuilt}
     subjects: dict[str, RuleFile | Recorded] = {
         rule_id: files.get(rule_id) or Recorded(rule_id, entry)
         for rule_id, entry in entries.items()

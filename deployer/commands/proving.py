@@ -92,14 +92,15 @@ def evidence(target: ReadTarget, lock: LockFile) -> Evidence:
             hint=f"deployer apply -e {name}",
         )
     history = History(target.ledger)
-    changed = {rule_id for rule_id, entry in record.rules.items() if _moves(entry, lock.rules.get(rule_id))}
-    live = target.kibana.read_space(marker=target.workspace.project.marker, wanted=record.rules.keys())
+    rules = {rule_id: entry for rule_id, entry in record.rules.items() if not entry.prebuilt}
+    changed = {rule_id for rule_id, entry in rules.items() if _moves(entry, lock.rules.get(rule_id))}
+    live = target.kibana.read_space(marker=target.workspace.project.marker, wanted=rules.keys())
     now = target.kibana.status().date or target.workspace.clock.now()
-    history.learn(entry for rule_id, entry in record.rules.items() if rule_id in changed)
+    history.learn(entry for rule_id, entry in rules.items() if rule_id in changed)
     bodies = _by_id(live)
     shown = {
         rule_id: _shown(name, rule_id, entry, history, bodies.get(rule_id), follow=rule_id in changed)
-        for rule_id, entry in record.rules.items()
+        for rule_id, entry in rules.items()
     }
     held = {
         rule_id: f"{hold.label} holds it in {name}: {hold.reason or hold.event}"

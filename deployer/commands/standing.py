@@ -104,7 +104,7 @@ def standing(target: ReadTarget, rule_ids: Sequence[str] | None) -> Standing:
     record = target.ledger.head().record
     if record is None:
         raise nothing_recorded(target.ledger)
-    return Standing(target, record, wanted_bodies(target, rule_ids), tuple(rule_ids or ()))
+    return Standing(target, record, wanted_bodies(target, rule_ids, record), tuple(rule_ids or ()))
 
 
 def nothing_recorded(ledger: Ledger) -> DeployerError:
@@ -115,12 +115,12 @@ def nothing_recorded(ledger: Ledger) -> DeployerError:
     )
 
 
-def wanted_bodies(target: ReadTarget, rule_ids: Sequence[str] | None) -> SpaceRead:
-    """Return the live rules with these ids, in few requests; the whole space for None and for many."""
+def wanted_bodies(target: ReadTarget, rule_ids: Sequence[str] | None, record: Record) -> SpaceRead:
+    """Return the live rules with these ids, in few requests; the whole space, or all of the record, for None."""
     kibana = target.kibana
     if rule_ids is not None and len(rule_ids) <= _ONE_BY_ONE:
         found = [kibana.rule(rule_id) for rule_id in rule_ids]
         return SpaceRead(tuple(body for body in found if body is not None), requests=len(found))
     if rule_ids is not None and len(rule_ids) <= _BY_ID:
         return SpaceRead(kibana.rules(list(rule_ids)), requests=1)
-    return kibana.read_space(marker=target.workspace.project.marker, wanted=rule_ids or ())
+    return kibana.read_space(marker=target.workspace.project.marker, wanted=rule_ids or record.rules.keys())

@@ -47,7 +47,7 @@ def status(workspace: Workspace, options: Options) -> int:
             failed.append(several.failed_row(reached.name, reached.error))
         elif reached.value is not None:
             states.append(reached.value)
-    found = matrix(states, {file.rule_id: file.name for file in tree.files})
+    found = matrix(states, {file.rule_id: file.name for file in (*tree.files, *workspace.prebuilt.files)})
     text = (
         matrix_markdown(found, everything=options.everything)
         if options.markdown
@@ -71,11 +71,13 @@ def _state(workspace: Workspace, environment: Environment, waiting: Mapping[str,
 
 def _wanted(workspace: Workspace, environment: Environment, stack: str) -> Mapping[str, str]:
     """Return what is asked for in a target: what its lock file pins, or what the work tree has and it selects."""
+    prebuilt, _ = selected(workspace.prebuilt.files, environment, stack)
+    tuned = {file.rule_id: file.fingerprint for file in prebuilt}
     if environment.rules.source == "promoted":
         lock, _ = load_lock(workspace.root, environment.name)
-        return {rule_id: locked.fingerprint for rule_id, locked in lock.rules.items()} if lock else {}
+        return {rule_id: locked.fingerprint for rule_id, locked in lock.rules.items()} | tuned if lock else tuned
     chosen, _ = selected(workspace.tree.files, environment, stack)
-    return {file.rule_id: file.fingerprint for file in chosen}
+    return {file.rule_id: file.fingerprint for file in chosen} | tuned
 
 
 def _waiting(workspace: Workspace, environments: Sequence[Environment]) -> dict[str, dict[str, str]]:

@@ -25,6 +25,7 @@ from deployer.errors import DeployerError, Problem, ProblemsError, Severity
 
 if TYPE_CHECKING:
     from deployer.adapters.list_files import ListTree
+    from deployer.adapters.prebuilt_files import PrebuiltTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Workspace:
     _loading: threading.Lock = field(default_factory=threading.Lock)
     _tree: RuleTree | None = None
     _lists: ListTree | None = None
+    _prebuilt: PrebuiltTree | None = None
     _checkout: Checkout | None = None
 
     @property
@@ -87,6 +89,17 @@ class Workspace:
             return self._lists
 
     @property
+    def prebuilt(self) -> PrebuiltTree:
+        """What is managed on Elastic's own rules, read once, whichever thread asks first."""
+        tree = self.tree
+        with self._loading:
+            if self._prebuilt is None:
+                from deployer.adapters.prebuilt_files import read_prebuilt
+
+                self._prebuilt = read_prebuilt(self.root, self.project.prebuilt, tree.files)
+            return self._prebuilt
+
+    @property
     def checkout(self) -> Checkout:
         """Commit, branch and cleanness of the work tree, asked once, whichever thread asks first."""
         with self._loading:
@@ -100,7 +113,7 @@ class Workspace:
         git = Git(self.root, self.surroundings.environ)
         if not git.is_repository():
             return Checkout()
-        folders = (*self.project.rules, *self.project.exceptions, *self.project.value_lists)
+        folders = (*self.project.rules, *self.project.exceptions, *self.project.value_lists, *self.project.prebuilt)
         inputs = (*folders, "environments", "deployer.toml")
         return Checkout(git.revision() or "", git.branch() or "", not git.dirty(inputs))
 

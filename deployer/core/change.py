@@ -38,7 +38,8 @@ class Change:
     One rule before and after.
 
     `rule_type` is the type on the after side (before, for a delete). `marker` is True where the write also puts our
-    marker on a rule that lacks it, and `adopts` where that makes somebody else's rule ours (`--adopt`).
+    marker on a rule that lacks it, and `adopts` where that makes somebody else's rule ours (`--adopt`). `prebuilt`: one
+    of Elastic's rules, of which only these fields are sent, so that it stays Elastic's.
     """
 
     rule_id: str
@@ -47,6 +48,7 @@ class Change:
     after: Side | None
     marker: bool = False
     adopts: bool = False
+    prebuilt: bool = False
 
     @property
     def action(self) -> Action:
@@ -98,7 +100,7 @@ class Change:
 
     def reverse(self) -> Change:
         """Return the change that undoes this one."""
-        return Change(self.rule_id, self.rule_type, before=self.after, after=self.before)
+        return Change(self.rule_id, self.rule_type, self.after, self.before, prebuilt=self.prebuilt)
 
     def differs_from_before(self, live: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the planned fields that no longer have their before in a live body (the stale check of design 5)."""

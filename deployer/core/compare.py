@@ -7,14 +7,14 @@ what Kibana changed and is left, kept, put back, or in conflict.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from deployer.core.change import retypes_in_place
 from deployer.core.desired import DesiredRule
 from deployer.core.environment import Ownership, OwnershipPolicy
-from deployer.core.fields import ABSENT, FIELDS, IDENTITY, default_of
+from deployer.core.fields import ABSENT, FIELDS, IDENTITY, TUNED, default_of
 from deployer.core.fields import field as row_of
 from deployer.core.live import LiveRule
 from deployer.core.ownership import Ruling, Sides, rule
@@ -71,9 +71,8 @@ def compare(
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     edits: list[Edit] = []
-    for name in _names(desired, baseline):
-        sides = _sides(name, desired, live, baseline)
-        ruling = _ruled(sides, policy, take)
+    for sides in _all_sides(desired, live, baseline):
+        name, ruling = sides.name, _ruled(sides, policy, take)
         if ruling.kind in ("write", "back"):
             _put(before, name, live.value(name))
             _put(after, name, _authored_form(name, ruling, desired))
@@ -84,6 +83,39 @@ def compare(
     if retype is not None:
         return Compared(live.content(), recreated(desired, live, baseline, policy), tuple(edits), recreate=True)
     return Compared(before, after, tuple(edits))
+
+
+def kept_on(found: Compared, live: LiveRule) -> Compared:
+    """Return the same without switching the rule off: that it is on is left as an edit, for people to decide."""
+    if not (live.enabled and found.after.get("enabled") is False):
+        return found
+    left = Edit(live.rule_id, "enabled", "left", authored=None, live=True, desired=False, by=live.by, at=live.at)
+    before = {name: value for name, value in found.before.items() if name != "enabled"}
+    after = {name: value for name, value in found.after.items() if name != "enabled"}
+    return replace(found, before=before, after=after, edits=(*found.edits, left))
+
+
+def _all_sides(desired: DesiredRule, live: LiveRule, baseline: Baseline | None) -> Iterator[Sides]:
+    """
+    Yield the fields to compare. Of one of Elastic's rules those that its entry names: what we did not set there last
+    time has no baseline, so actions that are there already are united with git's and not taken away.
+    """
+    if not desired.file.prebuilt:
+        yield from (_sides(name, desired, live, baseline) for name in _names(desired, baseline))
+        return
+    for name in TUNED:
+        if name in desired.payload:
+            known = baseline is not None and name in baseline.authored
+            yield Sides(
+                name,
+                live.type,
+                desired=desired.payload[name],
+                live=live.value(name),
+                authored=baseline.authored[name] if baseline and known else ABSENT,
+                recorded=known,
+                untouched=bool(baseline and known and baseline.untouched) and name != "enabled",
+                first=not known,
+            )
 
 
 def created(desired: DesiredRule, policy: OwnershipPolicy, *, enabled: bool) -> dict[str, Any]:
@@ -121,13 +153,15 @@ def _retyped(
     desired: DesiredRule, live: LiveRule, baseline: Baseline | None, policy: OwnershipPolicy, take: Take | None
 ) -> Ruling | None:
     """Return the ruling on `type` where the types differ and Kibana cannot change them in place, else None."""
-    if retypes_in_place(live.type, desired.payload["type"]):
+    if desired.file.prebuilt or retypes_in_place(live.type, desired.payload["type"]):
         return None
     return _ruled(_sides("type", desired, live, baseline), policy, take)
 
 
 def _ruled(sides: Sides, policy: OwnershipPolicy, take: Take | None) -> Ruling:
     ownership: Ownership = policy.of(sides.name)
+    if sides.first and ownership in ("shared", "once"):
+        ownership = "merge" if isinstance(sides.desired, list) and take is None else "shared"
     ruling = rule(sides, ownership)
     decided = take or {"git": "git", "live": "live"}.get(policy.conflict if ruling.kind == "conflict" else "")
     if decided == "git" and ruling.kind in ("left", "conflict"):

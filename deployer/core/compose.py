@@ -7,7 +7,7 @@ so exceptions, actions, tags and unknown fields that somebody else added survive
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from deployer.core.actions import keep_uuids
@@ -48,6 +48,35 @@ def replacement(live: Mapping[str, Any], change: Change, marker: str) -> Body:
         body["tags"] = [*body["tags"], *(tag for tag in owned if tag != marker), *wanted]
     body[IDENTITY] = change.rule_id
     body.pop("enabled", None)
+    return body
+
+
+def amendment(live: Mapping[str, Any], change: Change) -> Body:
+    """
+    Return the PATCH body of a change of one of Elastic's rules: the fields that we set, and what guards the others.
+
+    A PATCH and not a PUT: Kibana merges it into what is there (facts.md 3.3), so content of Elastic's is neither sent
+    nor rewritten, and an update of theirs between our read and our write is not taken back. `type` and `max_signals` go
+    along as they are, because a PATCH without them does nothing, or resets the latter, in some versions (facts.md 0.4,
+    0.5); `version` does not, because `is_customized` is worked out against the asset of that version (facts.md 3.8).
+    """
+    return _amended(live, change, change.after or {}, keep_uuids)
+
+
+def unamendment(before_image: Mapping[str, Any], live: Mapping[str, Any], change: Change) -> Body:
+    """Return the PATCH body that brings what we set on one of Elastic's rules back to its before-image."""
+    return _amended(live, change, before_image, lambda actions, _live: [dict(action) for action in actions])
+
+
+def _amended(
+    live: Mapping[str, Any], change: Change, side: Mapping[str, Any], actions: Callable[..., list[dict[str, Any]]]
+) -> Body:
+    body: Body = {IDENTITY: change.rule_id, "type": live["type"]}
+    if "max_signals" in live:
+        body["max_signals"] = live["max_signals"]
+    for name in change.content:  # all of them lists: an empty one is the only "none" that a PATCH can say
+        wanted = side.get(name) or []
+        body[name] = actions(wanted, live.get("actions") or []) if name == "actions" else wanted
     return body
 
 

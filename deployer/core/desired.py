@@ -83,7 +83,7 @@ def selected(files: Iterable[RuleFile], environment: Environment, stack: str) ->
 def _left_out(file: RuleFile, environment: Environment) -> str | None:
     if file.maturity == DEPRECATED:
         return 'maturity is "deprecated"'
-    include = environment.rules.include
+    include = () if file.prebuilt else environment.rules.include  # an entry of prebuilt/ is an inclusion by itself
     if include and not any(selector.matches(file) for selector in include):
         return f"no longer included by {environment.path}"
     for exclusion in environment.rules.exclude:
@@ -120,16 +120,16 @@ class Rendering:
     def of(self, file: RuleFile) -> tuple[DesiredRule, tuple[Problem, ...]]:
         """Return one file as this target should have it, and what cannot be set or resolved."""
         payload, origins, problems = file.payload, dict[str, str](), tuple[Problem, ...]()
-        if self.environment.overrides:
+        if self.environment.overrides and not file.prebuilt:
             overlaid = apply_overrides(file.payload, file, self.environment.overrides, self.rewrite_sources)
             payload, origins, problems = overlaid.payload, dict(overlaid.origins), overlaid.problems
         payload = linked(payload, self.space, file.rule_id)
-        resolved, found = self.resolved(payload, file.path)
+        resolved, found = self.resolved(payload, file)
         return DesiredRule(file, resolved, origins), (*problems, *found)
 
-    def resolved(self, payload: Mapping[str, Any], path: str) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:
+    def resolved(self, payload: Mapping[str, Any], file: RuleFile) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:
         """Return a payload with its references resolved, and what cannot be."""
-        return resolve(payload, self.space, path, self.locate)
+        return resolve(payload, self.space, file.path, self.locate, file.key)
 
 
 def rendered(
@@ -143,5 +143,5 @@ def rendered(
     for file in files:
         rules[file.rule_id], found = rendering.of(file)
         problems.extend(found)
-    problems.extend(unmatched_overrides(environment.overrides, files, environment.path))
+    problems.extend(unmatched_overrides(environment.overrides, [f for f in files if not f.prebuilt], environment.path))
     return Desired(rules, problems=tuple(problems))

@@ -11,7 +11,7 @@ from typing import Any
 
 from deployer.core.change import Change, Label
 from deployer.core.compare import Take
-from deployer.core.desired import Desired
+from deployer.core.desired import Desired, DesiredRule
 from deployer.core.environment import Environment
 from deployer.core.live import LiveRule, by_rule_id
 from deployer.core.plan import Blocked, Edit, Entry
@@ -19,6 +19,7 @@ from deployer.core.ports import SpaceRead
 from deployer.core.record import Record, RuleRecord
 from deployer.core.rule_file import RuleFile
 from deployer.core.selector import Selector
+from deployer.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ class Draft:
         self.retiring: set[str] = set()
         self.unmarked: list[str] = []
         self.left_out: list[str] = []
+        self.warnings: list[Problem] = []
+        self.tuned: list[str] = []  # rules of Elastic's that prebuilt/ names and the space has
+        self.customised: list[str] = []  # those of them whose content is not Elastic's any more
+        self.given_back: list[str] = []  # what prebuilt/ no longer names, in words
         self.unchanged = 0
         self.equal_unmanaged = 0
 
@@ -87,6 +92,32 @@ class Draft:
         if rule_id in self.live:
             return self.live[rule_id]
         return Recorded(rule_id, self.recorded[rule_id])
+
+    @property
+    def keeps_on(self) -> bool:
+        """
+        Whether nothing may be switched off: the target has no record (design section 6), and nobody decided for git.
+        """
+        return self.situation.record is None and self.wishes.take != "git"
+
+    def block(self, live: LiveRule, kind: str, reason: str, remedy: str) -> None:
+        """Note a rule that the plan may not touch."""
+        self.blocked.append(Blocked(live.rule_id, kind, reason, remedy))
+
+    def conflict(self, live: LiveRule) -> None:
+        """Note a rule that git and Kibana both changed: it is left out, or blocks the plan, as the environment says."""
+        names = ", ".join(edit.field for edit in self.edits if edit.rule_id == live.rule_id and edit.kind == "conflict")
+        if self.environment.ownership.conflict == "skip":
+            self.left_out.append(live.rule_id)
+            return
+        remedy = f"--take git or --take live with --only id:{live.rule_id}"
+        self.block(live, "conflict", f"git and Kibana both changed {names}", remedy)
+
+    def keep_entry(self, rule: DesiredRule, entry: Entry) -> None:
+        """Note what the record is to say of a rule, with the documents that it names."""
+        self.entries[rule.file.rule_id] = entry
+        self.documents[rule.fingerprint] = rule.file.canonical
+        self.documents[rule.authored] = rule.canonical
 
     def detail(self, rule_id: str, *sentences: str) -> None:
         """Add sentences under the change of a rule."""

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from deployer.core.environment import OwnershipPolicy
-from deployer.core.fields import ABSENT, FIELDS, default_of
+from deployer.core.fields import ABSENT, FIELDS, TUNED, default_of
 from deployer.core.fields import field as row_of
 from deployer.core.live import LiveRule, by_rule_id
 from deployer.core.normalise import same_field
@@ -93,21 +93,29 @@ def _untouched(live: LiveRule, recorded: RuleRecord) -> bool:
 
 
 def _rule(space: Space, live: LiveRule, recorded: RuleRecord) -> Iterator[Drifted]:
-    if space.marker not in live.markers:
+    if space.marker not in live.markers and not recorded.prebuilt:
         yield _of(space, live, "unmarked")
     if live.body.get("id") != recorded.id:
         yield _of(space, live, "recreated")
-    if live.enabled != recorded.enabled and space.policy.of("enabled") not in ("live", "once"):
+    if _switched(space, live, recorded):
         yield _of(space, live, "enabled" if live.enabled else "disabled")
     if not _untouched(live, recorded):
         yield from _fields(space, live, recorded)
+
+
+def _switched(space: Space, live: LiveRule, recorded: RuleRecord) -> bool:
+    """Say whether somebody switched the rule; of one of Elastic's it only counts where git says whether it is on."""
+    if live.enabled == recorded.enabled or space.policy.of("enabled") in ("live", "once"):
+        return False
+    return not recorded.prebuilt or "enabled" in space.documents[recorded.authored]
 
 
 def _fields(space: Space, live: LiveRule, recorded: RuleRecord) -> Iterator[Drifted]:
     authored, written = space.documents[recorded.authored], space.documents[recorded.written]
     rule_type = str(authored.get("type") or live.type)
     known = [name for name, row in FIELDS.items() if row.exists_for(rule_type)]
-    for name in (*known, *sorted(authored.keys() - FIELDS.keys())):
+    names = [*known, *sorted(authored.keys() - FIELDS.keys())]
+    for name in [name for name in TUNED if name in authored] if recorded.prebuilt else names:
         if (
             name in ("enabled", "rule_id")
             or (name in _BOOKKEEPING and name not in authored)

@@ -199,6 +199,15 @@ SERVER_OWNED: Final = frozenset(
 )
 """Keys that Kibana sets: a warning in a file, never compared, never sent (facts.md 2.4, noise list)."""
 
+PREBUILT: Final = "deployer:prebuilt"
+"""
+The key that says of a content that it is no rule, but what we set on one of Elastic's: `TUNED` fields, and only those
+that it has. No TOML file and no answer of Kibana has such a key, so a document of a record says by itself what it is.
+"""
+
+TUNED: Final = ("enabled", "actions", "exceptions_list")
+"""What we manage on a prebuilt rule: none of it is content, so none of it customises the rule (facts.md section 6)."""
+
 SERVER_TAGS: Final = frozenset({"Missing Universal Api Key"})
 """Tags that serverless Kibana adds by itself (facts.md 2.4)."""
 

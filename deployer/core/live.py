@@ -74,6 +74,11 @@ class LiveRule:
         source = self.body.get("rule_source") or {}
         return bool(self.body.get("immutable")) or source.get("type") == "external"
 
+    @property
+    def customised(self) -> bool:
+        """Whether somebody changed the content of one of Elastic's rules, as far as Kibana says (8.18 and later)."""
+        return bool((self.body.get("rule_source") or {}).get("is_customized"))
+
     @cached_property
     def markers(self) -> tuple[str, ...]:
         """The ownership markers on the rule."""

@@ -14,7 +14,18 @@ from functools import lru_cache
 from typing import Any, Final
 
 from deployer.core.canonical import canonical_json
-from deployer.core.fields import ABSENT, FIELDS, IDENTITY, SERVER_OWNED, SERVER_TAGS, Field, default_of, field
+from deployer.core.fields import (
+    ABSENT,
+    FIELDS,
+    IDENTITY,
+    PREBUILT,
+    SERVER_OWNED,
+    SERVER_TAGS,
+    TUNED,
+    Field,
+    default_of,
+    field,
+)
 
 MARKER_PREFIX: Final = "deployer:"
 _PLACED: Final = frozenset({*FIELDS, *SERVER_OWNED, IDENTITY})
@@ -25,7 +36,12 @@ _DEFAULT_FREQUENCY: Final = {"summary": True, "notifyWhen": "onActiveAlert", "th
 
 
 def canonical(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the canonical form of a rule: a body of Kibana's API, a rendered payload, or a canonical rule."""
+    """
+    Return the canonical form of a rule: a body of Kibana's API, a rendered payload, or a canonical rule. That of a
+    tuning of a prebuilt rule has the fields that it sets and no others.
+    """
+    if PREBUILT in content:
+        return _tuning(content)
     rule_type = content.get("type", "")
     result: dict[str, Any] = {IDENTITY: content.get(IDENTITY)}
     for row, default in _rows(rule_type):
@@ -36,6 +52,11 @@ def canonical(content: Mapping[str, Any]) -> dict[str, Any]:
         if name not in _PLACED and content[name] is not None:
             result[name] = without_nulls(content[name])
     return result
+
+
+def _tuning(content: Mapping[str, Any]) -> dict[str, Any]:
+    said = {IDENTITY: content.get(IDENTITY), "name": content.get("name", ""), PREBUILT: True}
+    return {**said, **{name: canonical_field(name, content[name], "query") for name in TUNED if name in content}}
 
 
 def canonical_field(name: str, value: Any, rule_type: str) -> Any:

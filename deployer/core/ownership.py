@@ -37,6 +37,7 @@ class Sides:
     recorded: bool = True
     opinion: bool = True
     untouched: bool = False  # the live rule has the recorded revision and time: nobody edited it
+    first: bool = False  # the rule was there before us, and git asks for this field for the first time
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _merged(sides: Sides) -> Ruling:
         **keys_desired,
         **{key: item for key, item in live if key not in keys_desired and key not in keys_authored},
     }
-    if {k: canonical_json(v) for k, v in wanted.items()} == {k: canonical_json(v) for k, v in live}:
+    if {k: _form(sides, v) for k, v in wanted.items()} == {k: _form(sides, v) for k, v in live}:
         return Ruling("unchanged", extra=tuple(kept))
     in_live_order = [wanted[key] for key, _ in live if key in wanted]
     live_keys = {key for key, _ in live}
@@ -105,15 +106,21 @@ def _items(sides: Sides, value: Any) -> list[tuple[str, Any]] | None:
     items = without_markers(value) if sides.name == "tags" else value
     unique: dict[str, Any] = {}
     for item in items:
-        unique.setdefault(_key(sides.name, item), item)
+        unique.setdefault(_key(sides, item), item)
     return list(unique.items())
 
 
-def _key(name: str, item: Any) -> str:
-    keys: Sequence[str] = field(name).keys
+def _key(sides: Sides, item: Any) -> str:
+    keys: Sequence[str] = field(sides.name).keys
     if keys and isinstance(item, Mapping):
         return canonical_json([item.get(key) for key in keys])
-    return canonical_json(item)
+    return _form(sides, item)
+
+
+def _form(sides: Sides, item: Any) -> str:
+    """Return an item as a text that is equal where Kibana means the same: an action has a `uuid` there, here none."""
+    form = canonical_field(sides.name, [item], sides.rule_type)
+    return canonical_json(form[0] if isinstance(form, list) and len(form) == 1 else item)
 
 
 def authored_value(name: str, authored: Mapping[str, Any] | None, rule_type: str) -> Any:

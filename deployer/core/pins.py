@@ -95,7 +95,7 @@ def as_desired(
     if pin.kind == "rendered":
         candidates = [*(file.payload.get("actions") or ()), *rendering.added_actions]
         payload = renamed(unresolved(pin.rendered), rendering.space, candidates)
-        resolved, problems = rendering.resolved(payload, file.path)
+        resolved, problems = rendering.resolved(payload, file)
         rule = DesiredRule(file, resolved)
     else:
         rule, problems = rendering.of(file)

@@ -43,7 +43,7 @@ class Entry:
     visible as one; None takes it from the read-back.
     `retired` is set when this plan (or an earlier one) switched the rule off
     because git no longer has it. `as_of` is the deployment that a rollback's content is from, None for a new one;
-    `kept` says who edited what is left alone or kept, and when (`core.record`).
+    `kept` says who edited what is left alone or kept, and when (`core.record`). `prebuilt`: one of Elastic's rules.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Entry:
     retired: Retired | None = None
     as_of: int | None = None
     kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    prebuilt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,7 @@ class Census:
     equal_unmanaged: int = 0
     unmanaged: int = 0
     prebuilt: int = 0
+    tuned: int = 0  # rules of Elastic's that prebuilt/*.toml names, changed or not
     copies: tuple[str, ...] = ()  # names of rules that carry our marker but are unknown to git and to the record
     desired: int = 0
     managed: int = 0
@@ -280,4 +282,6 @@ def change_json(change: Change) -> dict[str, Any]:
         result["marker"] = True
     if change.adopts:
         result["adopts"] = True
+    if change.prebuilt:
+        result["prebuilt"] = True
     return result

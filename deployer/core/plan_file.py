@@ -200,6 +200,7 @@ def _change(data: dict[str, Any]) -> Change:
         data["after"],
         marker=data.get("marker", False),
         adopts=data.get("adopts", False),
+        prebuilt=data.get("prebuilt", False),
     )
     if change_json(change) != data:
         raise ValueError(f"a change of {change.rule_id} says more than this version knows")

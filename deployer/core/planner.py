@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from deployer.core.change import Action, Change, Label
-from deployer.core.compare import Baseline, Compared, compare, created
+from deployer.core.compare import Baseline, Compared, compare, created, kept_on
 from deployer.core.desired import Desired, DesiredRule
 from deployer.core.draft import Draft, Situation, Wishes
 from deployer.core.guards import Judged, Run, judge, judge_run, waiting
@@ -22,6 +22,7 @@ from deployer.core.plan import Blocked, Census, Entry, Notes, Plan, Target
 from deployer.core.ports import SpaceRead
 from deployer.core.record import Record, RuleRecord
 from deployer.core.retire import Retirement, retire, returned
+from deployer.core.tuning import give_back, head_lines, look_at, not_there, tune
 from deployer.errors import Problem
 
 
@@ -73,6 +74,11 @@ def _settled(rule: DesiredRule, live: LiveRule, recorded: RuleRecord) -> bool:
 
 def _desired(draft: Draft, rule_id: str, rule: DesiredRule) -> None:
     recorded, live = draft.recorded.get(rule_id), draft.live.get(rule_id)
+    if recorded is not None and recorded.prebuilt is not rule.file.prebuilt:
+        recorded = None  # what the record knows under this id is another thing: a rule of ours, a rule of Elastic's
+    if rule.file.prebuilt and rule_id not in draft.duplicates:
+        _tuned(draft, rule, live, recorded)
+        return
     draft.labels[rule_id] = Label(rule.file.name, rule.file.type, rule.file.severity, rule.file.path)
     if rule_id in draft.duplicates:
         _block_duplicates(draft, rule_id)
@@ -80,16 +86,29 @@ def _desired(draft: Draft, rule_id: str, rule: DesiredRule) -> None:
         _create(draft, rule_id, rule, recorded)
     elif live.prebuilt:
         reason = "is one of Elastic's own rules in this space"
-        _block(
-            draft, live, "prebuilt", reason, "give the rule a rule_id of its own; prebuilt/*.toml tunes Elastic's rules"
+        draft.block(
+            live, "prebuilt", reason, "give the rule a rule_id of its own; prebuilt/*.toml tunes Elastic's rules"
         )
     elif any(marker != draft.situation.marker for marker in live.markers):
         other = next(marker for marker in live.markers if marker != draft.situation.marker)
-        _block(draft, live, "foreign", f'carries the marker "{other}" of another project', "one project must let it go")
+        draft.block(live, "foreign", f'carries the marker "{other}" of another project', "one project must let it go")
     elif recorded is not None and _settled(rule, live, recorded):
         draft.unchanged += 1
     else:
         _update(draft, rule, live, recorded)
+
+
+def _tuned(draft: Draft, rule: DesiredRule, live: LiveRule | None, recorded: RuleRecord | None) -> None:
+    """One of Elastic's rules that prebuilt/*.toml names."""
+    if live is None or not live.prebuilt:
+        not_there(draft, rule, live)
+        return
+    draft.labels[live.rule_id] = Label(live.name, live.type, live.severity, rule.file.path)
+    look_at(draft, rule, live)
+    if recorded is not None and _settled(rule, live, recorded):
+        draft.unchanged += 1
+    else:
+        tune(draft, rule, live, recorded, _baseline(draft, live, recorded))
 
 
 def _create(draft: Draft, rule_id: str, rule: DesiredRule, recorded: RuleRecord | None) -> None:
@@ -109,10 +128,11 @@ def _update(draft: Draft, rule: DesiredRule, live: LiveRule, recorded: RuleRecor
     if adopting and not draft.wishes.adopt:
         _unmanaged(draft, live, compared)
         return
+    compared = kept_on(compared, live) if draft.keeps_on and marked else compared
     compared = replace(compared, edits=remembered(compared.edits, recorded))
     draft.edits.extend(compared.edits)
     if compared.conflicts:
-        _conflict(draft, live)
+        draft.conflict(live)
         return
     if recorded is not None and not marked:
         draft.unmarked.append(live.rule_id)
@@ -141,7 +161,7 @@ def _write(draft: Draft, rule: DesiredRule, live: LiveRule, recorded: RuleRecord
     else:
         draft.unchanged += 1
     if (draft.changes and draft.changes[-1].rule_id == live.rule_id) or _entry_differs(entry, recorded):
-        _keep_entry(draft, rule, entry)
+        draft.keep_entry(rule, entry)
 
 
 def _by_environment(draft: Draft, rule: DesiredRule, recorded: RuleRecord | None) -> bool:
@@ -191,13 +211,7 @@ def _entry_differs(entry: Entry, recorded: RuleRecord | None) -> bool:
 
 
 def _note_entry(draft: Draft, rule: DesiredRule, *, enabled: bool) -> None:
-    _keep_entry(draft, rule, _entry(rule, enabled=enabled))
-
-
-def _keep_entry(draft: Draft, rule: DesiredRule, entry: Entry) -> None:
-    draft.entries[rule.file.rule_id] = entry
-    draft.documents[rule.fingerprint] = rule.file.canonical
-    draft.documents[rule.authored] = rule.canonical
+    draft.keep_entry(rule, _entry(rule, enabled=enabled))
 
 
 def _unmanaged(draft: Draft, live: LiveRule, compared: Compared) -> None:
@@ -207,20 +221,7 @@ def _unmanaged(draft: Draft, live: LiveRule, compared: Compared) -> None:
         return
     names = ", ".join(sorted({*compared.before, *compared.after}))
     remedy = f"apply --adopt --only id:{live.rule_id}"
-    _block(draft, live, "unmanaged", f"exists in Kibana without our marker and differs in {names}", remedy)
-
-
-def _conflict(draft: Draft, live: LiveRule) -> None:
-    names = ", ".join(edit.field for edit in draft.edits if edit.rule_id == live.rule_id and edit.kind == "conflict")
-    if draft.environment.ownership.conflict == "skip":
-        draft.left_out.append(live.rule_id)
-        return
-    remedy = f"--take git or --take live with --only id:{live.rule_id}"
-    _block(draft, live, "conflict", f"git and Kibana both changed {names}", remedy)
-
-
-def _block(draft: Draft, live: LiveRule, kind: str, reason: str, remedy: str) -> None:
-    draft.blocked.append(Blocked(live.rule_id, kind, reason, remedy))
+    draft.block(live, "unmanaged", f"exists in Kibana without our marker and differs in {names}", remedy)
 
 
 def _block_duplicates(draft: Draft, rule_id: str) -> None:
@@ -233,6 +234,9 @@ def _retired(draft: Draft, rule_id: str, recorded: RuleRecord) -> None:
     live = draft.live.get(rule_id)
     severity = live.severity if live else ""
     draft.labels[rule_id] = Label(recorded.name, live.type if live else "", severity, recorded.path)
+    if recorded.prebuilt:
+        give_back(draft, rule_id, recorded)
+        return
     if rule_id in draft.duplicates:
         _block_duplicates(draft, rule_id)
         return
@@ -269,7 +273,7 @@ def _new_id_words(draft: Draft, recorded: RuleRecord) -> tuple[str, ...]:
 
 def _finished(draft: Draft, run: Run) -> Plan:
     situation, environment = draft.situation, draft.environment
-    managed = sum(entry.retired is None for entry in draft.recorded.values())
+    managed = sum(entry.retired is None and not entry.prebuilt for entry in draft.recorded.values())
     lines = _put_off(draft, managed)
     changes = tuple(sorted(draft.changes, key=lambda change: change.rule_id))
     judged = Judged(
@@ -288,10 +292,10 @@ def _finished(draft: Draft, run: Run) -> Plan:
         edits=tuple(sorted(draft.edits, key=lambda edit: (edit.rule_id, edit.field))),
         blocked=tuple(sorted(draft.blocked, key=lambda blocked: blocked.rule_id)),
         unmarked=tuple(sorted(draft.unmarked)),
-        warnings=_warnings(situation.desired.problems),
+        warnings=_warnings([*situation.desired.problems, *draft.warnings]),
         verdicts=verdicts,
         details=draft.details,
-        lines=lines,
+        lines=(*lines, *head_lines(draft)),
         left_out=tuple(sorted(draft.left_out)),
         requests=situation.live.requests,
     )
@@ -350,6 +354,7 @@ def _census(draft: Draft) -> Census:
     others += [rule for group in draft.duplicates.values() for rule in group if rule.rule_id not in known]
     copies = tuple(sorted(rule.name for rule in others if draft.situation.marker in rule.markers))
     prebuilt = sum(rule.prebuilt for rule in others)
+    tuned = {rule_id for rule_id, entry in draft.recorded.items() if entry.prebuilt} | set(draft.tuned)
     unmanaged = len(others) - len(copies) - prebuilt + draft.situation.live.others
     return Census(
         unchanged=draft.unchanged,
@@ -357,6 +362,7 @@ def _census(draft: Draft) -> Census:
         unmanaged=unmanaged,
         prebuilt=prebuilt,
         copies=copies,
-        desired=len(draft.situation.desired.rules),
-        managed=len(draft.recorded),
+        tuned=len(draft.tuned),
+        desired=len(draft.situation.desired.rules.keys() - tuned),
+        managed=len(draft.recorded.keys() - tuned),
     )

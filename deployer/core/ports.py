@@ -103,6 +103,10 @@ class RuleWriter(RuleReader, Protocol):
         """PUT one rule by its `rule_id`; return what Kibana stored."""
         ...
 
+    def amend(self, body: Body) -> Body:
+        """PATCH one rule by its `rule_id`: fields that are not sent stay as they are. Return what Kibana stored."""
+        ...
+
     def delete(self, rule_id: str) -> Body:
         """DELETE one rule by its `rule_id`; return the rule that Kibana removed."""
         ...

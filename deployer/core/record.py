@@ -38,7 +38,8 @@ class RuleRecord:
     and the edit named every time. `kept` says of each such field who edited it first and when (`by`, `at`, and `value`,
     the digest of what it is then): Kibana forgets that with our next write. `as_of` is the deployment that first made
     this entry what it is; one that a rollback brings back keeps its own, so that the rule's life leads past what was
-    bad. 0 in records that were written before it was there.
+    bad. 0 in records that were written before it was there. `prebuilt`: one of Elastic's rules; the documents have only
+    what we set on it, and nothing in Kibana says that we did.
     """
 
     name: str
@@ -56,6 +57,7 @@ class RuleRecord:
     edited: bool = False
     as_of: int = 0
     kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    prebuilt: bool = False
 
     @property
     def content(self) -> tuple[str, str, bool]:
@@ -108,6 +110,8 @@ def to_json(record: Record) -> dict[str, Any]:
 def _rule_json(entry: RuleRecord) -> dict[str, Any]:
     """As `asdict`, which would copy every value of thousands of rules."""
     values = {slot.name: getattr(entry, slot.name) for slot in fields(entry)}
+    if not entry.prebuilt:
+        del values["prebuilt"]
     return {**values, "retired": asdict(entry.retired) if entry.retired else None}
 
 

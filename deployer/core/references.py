@@ -7,7 +7,7 @@ missing, ambiguous or unusable is a Problem with the rule's file, never a rule w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,6 +25,15 @@ _ENDPOINT_LIST: Final = {
     "type": "endpoint",
 }
 """Kibana's own list: created by Kibana on demand, never missing (facts.md 2.1 step 5)."""
+
+
+Key = tuple[str | int, ...]
+KeyOf = Callable[[str, int, str], Key]
+"""Where a file has a key of an entry of a list: field, number, key."""
+
+
+def _in_rule(name: str, number: int, last: str) -> Key:
+    return ("rule", name, number, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +66,12 @@ def _listed(payload: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def resolve(
-    payload: Mapping[str, Any], space: Space, path: str, locate: Locate
+    payload: Mapping[str, Any], space: Space, path: str, locate: Locate, key_of: KeyOf = _in_rule
 ) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:
-    """Return the payload as this space takes it, and a Problem for everything that cannot be resolved."""
+    """
+    Return the payload as this space takes it, and a Problem for everything that cannot be resolved; `key_of` says where
+    the file has it.
+    """
     problems: list[Problem] = []
     result = payload
     if needs_connectors(payload) and space.connectors is not None:
@@ -67,7 +79,7 @@ def resolve(
         for number, action in enumerate(payload["actions"]):
             resolved = _connector(action, space)
             if isinstance(resolved, _Unresolved):
-                problems.append(_problem(resolved, path, ("rule", "actions", number), "connector", locate))
+                problems.append(_problem(resolved, path, key_of("actions", number, "connector"), locate))
             else:
                 actions.append(resolved)
         result = {**result, "actions": actions}
@@ -76,7 +88,7 @@ def resolve(
         for number, entry in enumerate(payload["exceptions_list"]):
             found = _list(entry, space)
             if isinstance(found, _Unresolved):
-                problems.append(_problem(found, path, ("rule", "exceptions_list", number), "list_id", locate))
+                problems.append(_problem(found, path, key_of("exceptions_list", number, "list_id"), locate))
             else:
                 entries.append(found)
         result = {**result, "exceptions_list": entries}
@@ -90,11 +102,12 @@ class _Unresolved:
     remedy: str
 
 
-def _problem(what: _Unresolved, path: str, key: tuple[str | int, ...], last: str, locate: Locate) -> Problem:
-    line, column = locate(path, (*key, last))
-    if not line:
-        line, column = locate(path, key)
-    return Problem(path, line, column, dotted((*key, last)), what.message, what.code, what.remedy)
+def _problem(what: _Unresolved, path: str, key: Key, locate: Locate) -> Problem:
+    place, here = locate(path, key), key
+    while not place[0] and len(here) > 1:
+        here = here[:-1]
+        place = locate(path, here)
+    return Problem(path, *place, dotted(key), what.message, what.code, what.remedy)
 
 
 def _connector(action: Any, space: Space) -> dict[str, Any] | _Unresolved:

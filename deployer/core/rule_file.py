@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from deployer.core.canonical import digest
-from deployer.core.fields import IDENTITY, RULE_TYPES, SERVER_OWNED
+from deployer.core.fields import IDENTITY, PREBUILT, RULE_TYPES, SERVER_OWNED
 from deployer.core.flaw import Flaw, Locate, dotted
 from deployer.core.kinds import kind_of
 from deployer.core.normalise import canonical, markers
@@ -52,12 +52,24 @@ class RuleFile:
     @property
     def type(self) -> str:
         """The rule type."""
-        return str(self.payload["type"])
+        return str(self.payload.get("type", ""))
 
     @property
     def severity(self) -> str:
         """The severity."""
-        return str(self.payload["severity"])
+        return str(self.payload.get("severity", ""))
+
+    @property
+    def prebuilt(self) -> bool:
+        """Whether this is no rule of ours but what we set on one of Elastic's: an entry of `prebuilt/*.toml`."""
+        return PREBUILT in self.payload
+
+    def key(self, name: str, number: int, last: str) -> tuple[str | int, ...]:
+        """Return where the file has a key of an entry of one of its lists."""
+        if not self.prebuilt:
+            return ("rule", name, number, last)
+        entry = ("prebuilt", int(self.metadata.get("entry", 0)))
+        return (*entry, "exceptions", number) if name == "exceptions_list" else (*entry, name, number, last)
 
     @property
     def tags(self) -> tuple[str, ...]:

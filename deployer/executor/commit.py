@@ -9,6 +9,7 @@ from typing import Any
 from deployer.core.canonical import canonical_bytes, digest_of_bytes, same
 from deployer.core.dependencies import EXTRA
 from deployer.core.documents import pack_texts
+from deployer.core.fields import PREBUILT
 from deployer.core.holds import extra_with
 from deployer.core.normalise import canonical
 from deployer.core.plan import Entry
@@ -117,7 +118,7 @@ def _rules(
 ) -> tuple[dict[str, RuleRecord], tuple[str, bytes] | None]:
     rules = carried_over(head)
     kept = {rule_id: entry for rule_id, entry in new.rules.items() if entry is not None and rule_id in new.bodies}
-    written = {rule_id: canonical(new.bodies[rule_id]) for rule_id in kept}
+    written = {rule_id: canonical(_as_read(entry, new.bodies[rule_id])) for rule_id, entry in kept.items()}
     documents = _documents(tx, kept, rules)
     texts = {name: canonical_bytes(document) for name, document in documents.items()}
     digests: dict[str, str] = {}
@@ -147,8 +148,14 @@ def _rules(
             edited=_edited(documents.get(entry.authored), written[rule_id], texts[digests[rule_id]]),
             as_of=_as_of(entry, old, number),
             kept=entry.kept,
+            prebuilt=entry.prebuilt,
         )
     return rules, bundle
+
+
+def _as_read(entry: Entry, body: Body) -> Mapping[str, Any]:
+    """Return what a record keeps of a rule as read: of Elastic's rules only what we manage."""
+    return {**body, "name": entry.name, PREBUILT: True} if entry.prebuilt else body
 
 
 def _lists(tx: Transaction, extra: Mapping[str, Any], bundle: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from deployer.core.fields import TUNED
 from deployer.core.outcomes import Status
 from deployer.core.ports import Body
 from deployer.errors import RemoteError, UnknownOutcomeError
@@ -235,8 +236,10 @@ def _send(tx: Transaction, job: Job, decision: Send) -> Answer:
 def _sent(tx: Transaction, job: Job, decision: Send) -> Body:
     if job.op is Op.DELETE:
         return tx.run.writer.delete(job.rule.rule_id)
-    body = decision.body or {}
-    return tx.run.writer.create(body) if job.op is Op.CREATE else tx.run.writer.replace(body)
+    body, writer = decision.body or {}, tx.run.writer
+    if job.op is Op.CREATE:
+        return writer.create(body)
+    return writer.amend(body) if job.rule.change.prebuilt else writer.replace(body)
 
 
 def _judged(job: Job, decision: Send, answer: Body) -> Answer:
@@ -247,6 +250,8 @@ def _judged(job: Job, decision: Send, answer: Body) -> Answer:
         done = Answer(Status.APPLIED, "", answer, landed=True, seen=seen)
         return done if seen == decision.post else _rewritten(decision, answer)
     before = job.pre or {}
+    if job.rule.change.prebuilt:
+        return _judged_amendment(decision, answer)
     loss = overtaken(before, answer)
     if _revision(answer) < _revision(before):
         detail = f"its revision went back from {_revision(before)} to {_revision(answer)}: was Kibana restored?"
@@ -254,6 +259,17 @@ def _judged(job: Job, decision: Send, answer: Body) -> Answer:
     if switched(image(answer), enabled=bool(before.get("enabled"))) != decision.post:
         return _rewritten(decision, answer, loss)
     return Answer(Status.APPLIED, "", answer, landed=True, seen=decision.post, loss=loss)
+
+
+def _judged_amendment(decision: Send, answer: Body) -> Answer:
+    """
+    Judge the answer to a PATCH by what was sent: whoever else wrote in that instant, Elastic's update first of all, has
+    lost nothing.
+    """
+    sent = {name: value for name, value in (decision.body or {}).items() if name in TUNED}
+    if image({**answer, **sent}) == (seen := image(answer)):
+        return Answer(Status.APPLIED, "", answer, landed=True, seen=seen)
+    return _rewritten(decision, answer)
 
 
 def _rewritten(decision: Send, answer: Body, loss: Loss | None = None) -> Answer:

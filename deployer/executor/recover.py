@@ -262,7 +262,14 @@ def _entry(tx: Transaction, change: Change, live: Body | None, head: Record | No
         return planned
     if recorded is None:
         return _seen(live)
-    return Entry(recorded.name, recorded.path, recorded.fingerprint, recorded.authored, retired=recorded.retired)
+    return Entry(
+        recorded.name,
+        recorded.path,
+        recorded.fingerprint,
+        recorded.authored,
+        retired=recorded.retired,
+        prebuilt=recorded.prebuilt,
+    )
 
 
 def _seen(live: Body) -> Entry:

@@ -99,10 +99,15 @@ def _update(tx: Transaction, rule: Touched) -> Job:
             return Halt(Status.READBACK)
         if moved := _moved(rule, live):
             return Halt(Status.CONFLICT, f"{', '.join(moved)} changed since the plan, by {_editor(live)}")
-        body = compose.replacement(live, change, tx.run.marker)
-        return Send(switched(image(body), enabled=bool(live.get("enabled"))), body)
+        body = _content(tx, change, live)
+        whole = {**live, **body} if change.prebuilt else body
+        return Send(switched(image(whole), enabled=bool(live.get("enabled"))), body)
 
     return Job(Op.UPDATE, rule, decide)
+
+
+def _content(tx: Transaction, change: Change, live: Body) -> Body:
+    return compose.amendment(live, change) if change.prebuilt else compose.replacement(live, change, tx.run.marker)
 
 
 def _removal(rule: Touched, *, late: bool = False) -> Job:

@@ -16,7 +16,7 @@ from deployer.core.outcomes import Outcome, Status
 from deployer.core.ports import Body
 from deployer.errors import InterruptedRunError, RemoteError
 from deployer.executor import flips
-from deployer.executor.images import NOTHING, differing_fields, image, switched
+from deployer.executor.images import NOTHING, differing_fields, has_after, image, switched
 from deployer.executor.jobs import Decide, Halt, Job, Op, Send
 from deployer.executor.journal import VOID
 from deployer.executor.lists_undo import undo_lists
@@ -172,7 +172,7 @@ def _flip_back(rule: Touched, force: _Force, *, enabled: bool) -> Decide:
             return _GONE
         if bool(live.get("enabled")) is enabled:
             return Halt(Status.READBACK)
-        if rule.wrote and (halt := _foreign(rule, live, force)):
+        if rule.wrote and not rule.change.prebuilt and (halt := _foreign(rule, live, force)):
             return halt
         return Send(switched(rule.image_of(live), enabled=enabled))
 
@@ -206,6 +206,8 @@ def _return(rule: Touched, force: _Force) -> Job:
 def _restoration(rule: Touched, force: _Force) -> Job:
     before = rule.before or {}
     body = compose.restoration(before)
+    if rule.change.prebuilt:
+        return _amended_back(rule, before, force)
 
     def decide(live: Body | None) -> Send | Halt:
         if live is None:
@@ -214,6 +216,22 @@ def _restoration(rule: Touched, force: _Force) -> Job:
         if image(live) == post:
             return Halt(Status.READBACK)
         return _foreign(rule, live, force) or Send(post, body)
+
+    return Job(Op.UPDATE, rule, decide)
+
+
+def _amended_back(rule: Touched, before: Body, force: _Force) -> Job:
+    """Return the PATCH that takes back what we set on one of Elastic's rules, whatever became of its content since."""
+
+    def decide(live: Body | None) -> Send | Halt:
+        if live is None:
+            return _GONE
+        if not rule.change.differs_from_before({**live, "enabled": before.get("enabled")}):
+            return Halt(Status.READBACK)
+        body = compose.unamendment(before, live, rule.change)
+        post = switched(image({**live, **body}), enabled=bool(live.get("enabled")))
+        ours = has_after(rule.change, live, rule.change.content)
+        return (None if ours else _foreign(rule, live, force)) or Send(post, body)
 
     return Job(Op.UPDATE, rule, decide)
 

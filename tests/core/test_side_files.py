@@ -8,7 +8,7 @@ import pytest
 
 from deployer.core.settings import SettingsFile
 from deployer.core.settings.exceptions import check_exceptions, repeated
-from deployer.core.settings.prebuilt import prebuilt_problems
+from deployer.core.settings.prebuilt import prebuilt_of
 from deployer.core.toml import locator, read
 from deployer.errors import Problem, Severity
 from tests.support.shared import SHARED, needs_shared
@@ -87,6 +87,11 @@ def parsed(text: str, path: str = "exceptions/x.toml") -> SettingsFile:
         return place
 
     return SettingsFile(path, read(text), locate)
+
+
+def prebuilt_problems(text: str) -> tuple[Problem, ...]:
+    """Return what is wrong with a file of prebuilt entries."""
+    return prebuilt_of([parsed(text)])[1]
 
 
 def exception_problems(text: str) -> list[Problem]:
@@ -228,9 +233,9 @@ PREBUILT_MISTAKES = [
 @pytest.mark.parametrize(("old", "new", "key", "code"), PREBUILT_MISTAKES)
 def test_a_mistake_in_a_prebuilt_file_is_found_at_its_line(old: str, new: str, key: str, code: str) -> None:
     """enabled, actions and exceptions are what we manage on Elastic's rules; any other key is refused."""
-    assert list(prebuilt_problems(parsed(PREBUILT))) == []
+    assert prebuilt_problems(PREBUILT) == ()
     text = PREBUILT.replace(old, new, 1)
-    found = [problem for problem in prebuilt_problems(parsed(text)) if problem.key == key]
+    found = [problem for problem in prebuilt_problems(text) if problem.key == key]
     assert [problem.code for problem in found] == [code]
     changed = [n for n, (a, b) in enumerate(zip(text.split("\n"), PREBUILT.split("\n"), strict=False), 1) if a != b]
     assert found[0].line == changed[0]
@@ -239,8 +244,8 @@ def test_a_mistake_in_a_prebuilt_file_is_found_at_its_line(old: str, new: str, k
 def test_a_prebuilt_entry_that_says_nothing_and_one_that_comes_twice_are_named() -> None:
     """An entry without effect and a rule with two entries are errors."""
     nothing = '[[prebuilt]]\nrule_id = "a"\n'
-    assert [problem.code for problem in prebuilt_problems(parsed(nothing))] == ["no-effect"]
-    (found,) = prebuilt_problems(parsed(PREBUILT + PREBUILT))
+    assert [problem.code for problem in prebuilt_problems(nothing)] == ["no-effect"]
+    (found,) = prebuilt_problems(PREBUILT + PREBUILT)
     assert (found.code, found.line) == ("duplicate-rule-id", 8)
 
 
@@ -248,4 +253,4 @@ def test_a_prebuilt_entry_that_says_nothing_and_one_that_comes_twice_are_named()
 def test_the_example_of_a_prebuilt_file_passes() -> None:
     """The file that users are shown has no problem."""
     text = (SHARED / "examples" / "prebuilt_windows.toml").read_text("utf-8")
-    assert list(prebuilt_problems(parsed(text))) == []
+    assert prebuilt_problems(text) == ()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from deployer.adapters.kibana import kql, shapes
-from deployer.adapters.kibana.exchange import RULES, Call, json_body
+from deployer.adapters.kibana.exchange import RULES, Call, Method, json_body
 from deployer.adapters.kibana.lists import ListWriter
 from deployer.adapters.kibana.reading import KibanaReader
 from deployer.core.ports import Body, Flipped
@@ -37,10 +37,17 @@ class KibanaWriter(KibanaReader):
 
     def replace(self, body: Body) -> Body:
         """PUT one rule by its `rule_id`; return what Kibana stored. An `id` in the body is left out (section 3.1)."""
+        return self._send("PUT", "replace", body)
+
+    def amend(self, body: Body) -> Body:
+        """PATCH one rule by its `rule_id`; return what Kibana stored. What is not sent stays (section 3.3)."""
+        return self._send("PATCH", "amend", body)
+
+    def _send(self, method: Method, verb: str, body: Body) -> Body:
         rule_id = body["rule_id"]
         address = self._address(rule_id)
         sent = {key: value for key, value in body.items() if key not in ("id", "rule_id")} | address
-        call = Call("PUT", RULES, f"replace rule {rule_id!r}", body=json_body(sent))
+        call = Call(method, RULES, f"{verb} rule {rule_id!r}", body=json_body(sent))
         return self._session.write(call, shapes.rule(rule_id))
 
     def delete(self, rule_id: str) -> Body:

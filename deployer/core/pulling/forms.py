@@ -83,7 +83,7 @@ def _authored(name: str, written: Written, rendering: Rendering) -> list[Authore
 
 
 def _resolved(name: str, plain: Any, file: RuleFile, rendering: Rendering) -> Iterable[Any]:
-    payload, _ = rendering.resolved({name: [plain]}, file.path)
+    payload, _ = rendering.resolved({name: [plain]}, file)
     entries: list[Any] = payload[name]
     return entries
 
