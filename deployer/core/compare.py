@@ -75,7 +75,7 @@ def compare(
         name, ruling = sides.name, _ruled(sides, policy, take)
         if ruling.kind in ("write", "back"):
             _put(before, name, live.value(name))
-            _put(after, name, _authored_form(name, ruling, desired))
+            _put(after, name, ruling.value)
         if ruling.kind in ("left", "back", "conflict"):
             edits.append(_edit(live, name, ruling, baseline, sides.desired))
         elif ruling.extra and not (baseline and baseline.untouched):
@@ -208,13 +208,6 @@ def _sides(
 
 def _default_where_silent(name: str, rule_type: str, baseline: Baseline | None) -> Any:
     return default_of(name, rule_type) if baseline is not None and row_of(name).opinion else ABSENT
-
-
-def _authored_form(name: str, ruling: Ruling, desired: DesiredRule) -> Any:
-    """Return the value to write as the author wrote it; a merged list and a default have no other form."""
-    if name in desired.payload and row_of(name).merges is False:
-        return desired.payload[name]
-    return ruling.value
 
 
 def _put(side: dict[str, Any], name: str, value: Any) -> None:

@@ -21,7 +21,9 @@ from deployer.core.normalise import same_field
 from deployer.core.ports import SpaceRead
 from deployer.core.record import Record, RuleRecord
 
-Kind = Literal["changed", "enabled", "disabled", "deleted", "recreated", "duplicated", "unmarked", "new", "copy"]
+Kind = Literal[
+    "changed", "enabled", "disabled", "deleted", "removed", "recreated", "duplicated", "unmarked", "new", "copy"
+]
 
 _BOOKKEEPING: Final = frozenset({"version", "revision", "meta"})  # moves along with an edit of another field
 
@@ -75,7 +77,7 @@ def drift(space: Space) -> tuple[Drifted, ...]:
             found.append(Drifted(rule_id, recorded.name, "duplicated"))
         elif rule_id not in singles:
             if recorded.retired is None:
-                found.append(Drifted(rule_id, recorded.name, "deleted"))
+                found.append(Drifted(rule_id, recorded.name, "removed" if recorded.prebuilt else "deleted"))
         else:
             found.extend(_rule(space, singles[rule_id], recorded))
     for rule_id in singles.keys() - space.record.rules.keys():

@@ -94,7 +94,8 @@ def matrix(states: Sequence[TargetState], names: Mapping[str, str]) -> Matrix:
     known = dict(names)
     for state in states:
         for rule_id, recorded in (state.record.rules if state.record else {}).items():
-            known.setdefault(rule_id, recorded.name)
+            if known.get(rule_id, "") in ("", rule_id):
+                known[rule_id] = recorded.name
     rows = (
         Row(rule_id, name, tuple(column.get(rule_id) for column in cells))
         for rule_id, name in known.items()

@@ -132,6 +132,11 @@ def _earlier(
                 hint="stop it instead: deployer hold --disable",
             )
         earlier = read(made.previous).rules.get(rule_id)
+        if earlier is None and entry is not None and entry.prebuilt:
+            raise DeployerError(
+                f'"{entry.name}" is managed since #{made.number}; what was there before is not recorded',
+                hint="take its entry out of prebuilt/ to let go of it, or stop it: deployer hold --disable",
+            )
         if earlier is None and made.changed.get(rule_id) == "adopt":
             raise DeployerError(
                 f'"{entry.name if entry else rule_id}" was adopted in #{made.number}; what ran before is not recorded',
@@ -153,10 +158,11 @@ def record_goal(
 ) -> Goal:
     """
     Return the ways back of everything that differs from an earlier deployment, and of what `missing` names: rules that
-    were deleted in Kibana. What a rollback keeps out stays out. Rules `adopted` since then are left as they are, for
-    what they were before is not recorded.
+    were deleted in Kibana. What a rollback keeps out stays out. Rules `adopted` since then, and rules of Elastic's that
+    are managed since then, are left as they are, for what they were before is not recorded.
     """
-    ids = sorted((head.rules.keys() | goal.rules.keys()) - (set(adopted) - goal.rules.keys()))
+    unknown = {*adopted, *(rule_id for rule_id, entry in head.rules.items() if entry.prebuilt)} - goal.rules.keys()
+    ids = sorted((head.rules.keys() | goal.rules.keys()) - unknown)
     ways = [Way(rule_id, head.rules.get(rule_id), goal.rules.get(rule_id)) for rule_id in ids]
     differing = [way for way in ways if way.differs or (way.rule_id in missing and not _gone(way.back))]
     already = {way.rule_id: holds[way.rule_id] for way in differing if _kept_out(way, holds.get(way.rule_id))}

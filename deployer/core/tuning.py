@@ -117,6 +117,6 @@ def _entry(rule: DesiredRule, live: LiveRule, found: Compared, recorded: RuleRec
 
 
 def _warn(draft: Draft, rule: DesiredRule, key: str, message: str, code: str, remedy: str) -> None:
-    line, column = rule.file.metadata.get("place", (0, 0))
+    line, column = rule.file.metadata.get("places", {}).get(key, (0, 0))
     where = f"prebuilt[{rule.file.metadata.get('entry', 0)}].{key}"
     draft.warnings.append(Problem(rule.file.path, line, column, where, message, code, remedy, Severity.WARNING))

@@ -15,6 +15,7 @@ _WORDS: Final = {
     "enabled": "switched on",
     "disabled": "switched off",
     "deleted": "deleted; the next apply creates it again",
+    "removed": "one of Elastic's rules, not installed any more; a plan warns, and installs nothing",
     "recreated": "deleted and created again under another internal id",
     "duplicated": "several rules have this rule_id: delete the wrong one",
     "unmarked": "our marker was taken off; it comes back with the next write",

@@ -56,7 +56,7 @@ def both(entries: Iterable[RuleFile], rules: Iterable[RuleFile]) -> Iterator[Pro
             message = f"rule {entry.rule_id} is also in {ours[entry.rule_id].path}"
             remedy = "an own rule is changed in its file; give it another rule_id, or remove this entry"
             key = f"prebuilt[{entry.metadata['entry']}].rule_id"
-            line, column = entry.metadata["place"]
+            line, column = entry.metadata["places"][IDENTITY]
             yield Problem(entry.path, line, column, key, message, "duplicate-rule-id", remedy)
 
 
@@ -100,7 +100,7 @@ def _rule(number: int, entry: _Entry) -> RuleFile:
     if "exceptions" in content:
         content["exceptions_list"] = content.pop("exceptions")
     name = content.pop("name") or entry.rule_id
-    place = entry.node.file.locate((*entry.node.keys, IDENTITY))
-    metadata = {"entry": number, "place": place, "named": bool(entry.content["name"])}
+    places = {key: entry.node.file.locate((*entry.node.keys, key)) for key in (IDENTITY, "name")}
+    metadata = {"entry": number, "places": places, "named": bool(entry.content["name"])}
     payload = {IDENTITY: entry.rule_id, "name": name, PREBUILT: True, **content}
     return RuleFile(entry.node.file.path, metadata, payload)

@@ -26,6 +26,7 @@ from deployer.render.plan.words import (
     left_alone,
     more_words,
     next_command,
+    prebuilt_words,
     refused,
     word_of,
 )
@@ -96,6 +97,8 @@ def _summary(plan: Plan, reviewed: Review, style: Style) -> str:
     lines = [first]
     if listed:
         lines.append(f"  lists        {listed}")
+    if tuned := prebuilt_words(plan):
+        lines.append(f"  prebuilt     {tuned}")
     lines += branch_summary(plan, style)
     left = left_alone(plan)
     if left:

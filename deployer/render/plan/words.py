@@ -39,6 +39,13 @@ def totals(plan: Plan) -> str:
     return ", ".join([*words, *([listed] if listed else [])]) or "no changes"
 
 
+def prebuilt_words(plan: Plan) -> str:
+    """Return how many of Elastic's rules are managed and how many of them change, "" for none."""
+    changed = sum(change.prebuilt for change in plan.changes)
+    tuned = plan.notes.census.tuned
+    return f"{tuned:,} of Elastic's managed, {changed:,} to change" if tuned else ""
+
+
 def left_alone(plan: Plan) -> tuple[str, ...]:
     """Return what the plan leaves alone, with counts."""
     census = plan.notes.census
@@ -86,6 +93,8 @@ def _standing(change: Change) -> list[str]:
         words.append(f"type: {change.before.get('type')} -> {after.get('type')}")
     if change.marker and not change.adopts:
         words.append("our marker is put back on it")
+    if change.prebuilt:
+        words.append("Elastic's own: its content is neither sent nor changed")
     if change.adopts:
         words.append("becomes ours: our marker is put on it")
     return words
