@@ -90,7 +90,7 @@ def _action(node: Node) -> dict[str, Any]:
     if "id" not in found:
         return found
     if "action_type_id" not in found:
-        remedy = 'write action_type_id = ".slack", or name the connector: connector = "soc-slack"'
+        remedy = "add action_type_id, or name a connector in place of the id"
         raise node.wrong("an action by id needs its action_type_id", "missing-key", remedy)
     return found if is_system_action(found) else {"group": "default", **found}
 
