@@ -60,6 +60,26 @@ def _rendered(workspace: Workspace, document: Document, outcomes: Outcomes, kind
             from deployer.render.plan.markdown import plan_markdown
 
             return plan_markdown(document)
+        case "junit":
+            from deployer.render.plan.junit import plan_junit
+
+            return plan_junit(document)
+        case "github":
+            from deployer.render.plan.github import plan_github
+
+            return plan_github(document)
+        case "gitlab":
+            from deployer.render.plan.gitlab import plan_gitlab
+
+            return plan_gitlab(document)
+        case "gitlab-terraform":
+            from deployer.render.plan.gitlab import plan_gitlab_terraform
+
+            return plan_gitlab_terraform(document)
+        case "html":
+            from deployer.render.plan.page import plan_page
+
+            return plan_page(document)
         case _:
             from deployer.render.plan.text import plans_text
 

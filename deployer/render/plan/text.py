@@ -116,7 +116,7 @@ def _summary(plan: Plan, reviewed: Review, style: Style) -> str:
 
 
 def _section(title: str, lines: Iterable[str], style: Style) -> str:
-    text = "\n".join(lines)
+    text = "\n".join(lines).rstrip("\n")
     return f"{style.bold(title)}\n\n{text}\n" if text else ""
 
 

@@ -7,6 +7,7 @@ from html import escape
 
 from deployer.errors import Problem, Severity
 from deployer.render.problems.report import Report, flat, sentence, shown
+from deployer.render.style import calm
 
 
 def problems_junit(report: Report) -> str:
@@ -29,12 +30,12 @@ def problems_junit(report: Report) -> str:
     for path in sorted(found):
         lines += _case(report.prefix + path, found[path])
     if report.notes:
-        lines.append(f"    <system-out>{_text(chr(10).join(report.notes))}</system-out>")
+        lines.append(f"    <system-out>{xml_text(chr(10).join(report.notes))}</system-out>")
     return "\n".join([*lines, "  </testsuite>", "</testsuites>", ""])
 
 
 def _case(path: str, problems: list[Problem]) -> Iterator[str]:
-    start = f'    <testcase classname="deployer.validate" name="{_text(flat(path))}"'
+    start = f'    <testcase classname="deployer.validate" name="{xml_text(flat(path))}"'
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     warnings = [problem for problem in problems if problem.severity is Severity.WARNING]
     if not problems:
@@ -43,15 +44,15 @@ def _case(path: str, problems: list[Problem]) -> Iterator[str]:
     yield f"{start}>"
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        message = _text(f"{_line(path, errors[0])}{more}")
-        yield f'      <failure type="{_text(errors[0].code)}" message="{message}">{_lines(path, errors)}</failure>'
+        message = xml_text(f"{_line(path, errors[0])}{more}")
+        yield f'      <failure type="{xml_text(errors[0].code)}" message="{message}">{_lines(path, errors)}</failure>'
     if warnings:
         yield f"      <system-out>{_lines(path, warnings)}</system-out>"
     yield "    </testcase>"
 
 
 def _lines(path: str, problems: list[Problem]) -> str:
-    return _text("\n".join(_line(path, problem) for problem in problems))
+    return xml_text("\n".join(_line(path, problem) for problem in problems))
 
 
 def _line(path: str, problem: Problem) -> str:
@@ -60,6 +61,6 @@ def _line(path: str, problem: Problem) -> str:
     return f"{problem.severity} {place}: {sentence(problem)} [{problem.code}]"
 
 
-def _text(text: str) -> str:
+def xml_text(text: str) -> str:
     """Escape for XML 1.0: what it cannot hold even as a reference is written out before."""
-    return escape(shown(text), quote=True)
+    return escape(calm(shown(text)), quote=True)
