@@ -21,7 +21,7 @@ from found import outputs, read
 from words import promoted, told
 
 LONGEST_SUMMARY = 1_000_000  # GitHub takes 1 MiB a step
-LONGEST_COMMENT = 65_000  # GitHub takes 65,536 characters
+LONGEST_COMMENT = 65_300  # GitHub takes 65,536 characters, our mark included
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def main(environ: Mapping[str, str]) -> int:
 
 def _markdown(run: Run, document: Mapping[str, Any]) -> str:
     written = run.work / "plan.md"
-    if run.mode == "plan" and "error" not in document and written.exists():
+    if run.mode == "plan" and written.exists():  # also of a plan that failed
         return written.read_text("utf-8")
     if run.mode == "validate" and "error" not in document:
         errors, warnings = document.get("errors", 0), document.get("warnings", 0)

@@ -23,7 +23,7 @@ def test_the_job_of_a_pull_request_reads_with_a_role_that_may_only_read(
     repo = detections(tmp_path, kibana, "dev", "prod")
     deploy(repo, "dev")
     branch(repo)
-    edit(repo, "X)
+    edit(repo, "rules/aws/impact_s3_bucket_versioning_suspended.toml", 'severity = "high"', 'severity = "low"')
     repo.commit("Lower a severity")
     kibana.admin("DELETE", "requests")
 
