@@ -69,13 +69,15 @@ def test_a_token_that_may_only_read_costs_the_comment_and_nothing_else(
 ) -> None:
     repo = detections(tmp_path, kibana, "dev", "prod", small=1)
     branch(repo)
+    repo.project.rule(2)
+    repo.commit("One more")
     hub.may_write = False
     run = runner(repo, hub, "pull_request")
     done = run.workflow(WORKFLOWS / "pull-request.yml")["rules"]
 
     assert not done.failed, done.log
     assert "::warning::GitHub answered 403" in done.log
-    assert "Rule 1" in run.summary
+    assert "Rule 2" in run.summary
 
 
 def test_a_pull_request_that_changes_the_url_reaches_nobody(tmp_path: Path, kibana: Sandbox, hub: GitHub) -> None:
