@@ -222,6 +222,7 @@ def _notes(data: dict[str, Any]) -> Notes:
         details={rule_id: tuple(sentences) for rule_id, sentences in data["details"].items()},
         user=data.get("user", ""),
         user_before=data.get("user_before", ""),
+        rekeyed=tuple(data.get("rekeyed", ())),
         recovery=data["recovery"],
         requests=data["requests"],
         seconds=data["seconds"],

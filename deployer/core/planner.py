@@ -22,6 +22,7 @@ from deployer.core.plan import Blocked, Census, Entry, Notes, Plan, Target
 from deployer.core.ports import SpaceRead
 from deployer.core.record import Record, RuleRecord
 from deployer.core.retire import Retirement, retire, returned
+from deployer.core.run_key import key_lines, rekeyed
 from deployer.core.tuning import give_back, head_lines, look_at, not_there, tune
 from deployer.errors import Problem
 
@@ -282,6 +283,7 @@ def _finished(draft: Draft, run: Run) -> Plan:
         protected=lambda rule_id: _is_protected(draft, rule_id),
         live=lambda rule_id: draft.live[rule_id].body if rule_id in draft.live else {},
     )
+    keys = rekeyed(changes, draft.live, situation.record, situation.stack)
     run = replace(run, words=run.words | ({"allow"} if draft.wishes.allow else frozenset()))
     verdicts = (
         *judge(changes, environment.limits, draft.wishes.allow, judged),
@@ -295,7 +297,8 @@ def _finished(draft: Draft, run: Run) -> Plan:
         warnings=_warnings([*situation.desired.problems, *draft.warnings]),
         verdicts=verdicts,
         details=draft.details,
-        lines=(*lines, *head_lines(draft)),
+        lines=(*key_lines(keys), *lines, *head_lines(draft)),
+        rekeyed=keys,
         left_out=tuple(sorted(draft.left_out)),
         requests=situation.live.requests,
     )
