@@ -81,7 +81,7 @@ def resolve(credentials: Credentials, surroundings: Surroundings, root: Path, wh
     """
 
     def read(reference: SecretRef | None) -> str | None:
-        return None if reference is None else _read(reference, surroundings, root, where)
+        return None if reference is None else read_secret(reference, surroundings, root, where)
 
     name = credentials.username
     return ResolvedCredentials(
@@ -92,7 +92,8 @@ def resolve(credentials: Credentials, surroundings: Surroundings, root: Path, wh
     )
 
 
-def _read(reference: SecretRef, surroundings: Surroundings, root: Path, where: str) -> str:
+def read_secret(reference: SecretRef, surroundings: Surroundings, root: Path, where: str) -> str:
+    """Return what one reference stands for. Raises SecretError, which never says it."""
     if reference.kind == "env":
         return _from_variable(reference, surroundings, where)
     return _from_file(reference, root, where)

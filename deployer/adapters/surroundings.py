@@ -88,7 +88,15 @@ class Surroundings:
     @property
     def hosts(self) -> tuple[str, ...] | None:
         """The `host` or `host:port` entries of DEPLOYER_HOSTS, lower case."""
-        written = self.environ.get("DEPLOYER_HOSTS")
+        return self._hosts("DEPLOYER_HOSTS")
+
+    @property
+    def notify_hosts(self) -> tuple[str, ...] | None:
+        """The entries of DEPLOYER_NOTIFY_HOSTS, lower case; None where it is not set."""
+        return self._hosts("DEPLOYER_NOTIFY_HOSTS")
+
+    def _hosts(self, name: str) -> tuple[str, ...] | None:
+        written = self.environ.get(name)
         if written is None:
             return None
         return tuple(entry.strip().lower() for entry in written.split(",") if entry.strip())

@@ -9,6 +9,7 @@ from typing import Any
 from deployer.commands.apply_many import Request, apply_many
 from deployer.commands.carrying import Carrier
 from deployer.commands.deploying import Manner, deploy, recover_first
+from deployer.commands.notifying import notifying
 from deployer.commands.planning import planned
 from deployer.commands.target import identity, to_write
 from deployer.commands.workspace import Workspace
@@ -44,6 +45,11 @@ def apply(workspace: Workspace, options: Options) -> int:
     raised; of several, each is told, and the exit code is that of the run (`core.summary.exit_code`).
     """
     _check(workspace, options)
+    with notifying(workspace):
+        return _applied(workspace, options)
+
+
+def _applied(workspace: Workspace, options: Options) -> int:
     carrier = Carrier(workspace)
     environments = workspace.targets(options.env) if options.plan_file is None else ()
     if len(environments) > 1:

@@ -12,6 +12,7 @@ from typing import Any
 
 from deployer.commands.carrying import Carrier
 from deployer.commands.failing import report_failure
+from deployer.commands.notifying import watched, watched_recovery
 from deployer.commands.target import WriteTarget
 from deployer.core.outcomes import Applied, ApplyIncompleteError, ApplyUndoneError
 from deployer.core.plan import Plan
@@ -40,7 +41,8 @@ class Manner:
 def recover_first(carrier: Carrier, target: WriteTarget, manner: Manner) -> None:
     """Undo what an interrupted apply left, if that was asked for."""
     if manner.recover_first and target.ledger.lock()[0].state != "free":
-        found = recover(carrier.run(target, wait=manner.wait, reason=manner.reason), "undo")
+        with watched_recovery(carrier.workspace, target.identity):
+            found = recover(carrier.run(target, wait=manner.wait, reason=manner.reason), "undo")
         carrier.workspace.console.note(f"{target.environment.target}: recovered first ({found.how})")
 
 
@@ -57,6 +59,17 @@ def deploy(
     if plan.writes and not (manner.agreed or _asked(carrier, plan)):
         workspace.console.say("Nothing was changed.")
         return _result(plan, None)
+    with watched(workspace, plan, manner.reason) as committed:
+        applied = _carried(carrier, target, plan, manner, read)
+        if applied.record is not None:
+            committed(applied.record.number, counts(plan))
+        return _told(plan, applied)
+
+
+def _carried(
+    carrier: Carrier, target: WriteTarget, plan: Plan, manner: Manner, read: tuple[Body, ...] | None
+) -> Applied:
+    workspace = carrier.workspace
     started = workspace.clock.monotonic()
     try:
         with carrier.guarded():
@@ -68,6 +81,11 @@ def deploy(
         raise
     seconds = workspace.clock.monotonic() - started
     workspace.console.say(applied_text(plan, applied, seconds, workspace.console.style))
+    return applied
+
+
+def _told(plan: Plan, applied: Applied) -> dict[str, Any]:
+    """Return the result; raises AttentionError where rules were left out."""
     if plan.notes.left_out:
         names = ", ".join(plan.label(rule_id).name for rule_id in plan.notes.left_out[:5])
         raise AttentionError(

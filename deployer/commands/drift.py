@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from deployer.commands import several
+from deployer.commands.notifying import drifted, notifying
 from deployer.commands.several import Reached
 from deployer.commands.target import ReadTarget, to_read
 from deployer.commands.workspace import Workspace
 from deployer.core.drift import Drifted, Space, drift, suspects
 from deployer.core.environment import Environment
+from deployer.core.notification import Touched
 from deployer.core.ports import SpaceRead
 from deployer.core.record import Record
 from deployer.core.summary import Row, exit_code
@@ -30,6 +32,11 @@ class Found:
 
 def show_drift(workspace: Workspace, env: tuple[str, ...], *, detailed_exitcode: bool) -> int:
     """Show the drift of every target. Returns 0, or 3 for drift with `--detailed-exitcode`."""
+    with notifying(workspace):
+        return _compared(workspace, env, detailed_exitcode=detailed_exitcode)
+
+
+def _compared(workspace: Workspace, env: tuple[str, ...], *, detailed_exitcode: bool) -> int:
     environments = workspace.targets(env)
     if len(environments) == 1:
         found = _of(workspace, environments[0])
@@ -52,7 +59,10 @@ def _of(workspace: Workspace, environment: Environment) -> Found:
                 hint=f"deployer plan -e {environment.target} shows how it differs from git",
             )
         live = target.kibana.read_space(marker=workspace.project.marker, wanted=record.rules.keys())
-        return Found(record, drift_of(target, record, live))
+        found = Found(record, drift_of(target, record, live))
+        touched = [Touched(one.rule_id, one.name, one.field or one.kind) for one in found.drifted]
+        drifted(workspace, target.identity, record.number, touched)
+        return found
 
 
 def drift_of(target: ReadTarget, record: Record, live: SpaceRead) -> tuple[Drifted, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from deployer.commands.apply_many import Request, carry_many, document_of, row_of
 from deployer.commands.carrying import Carrier
 from deployer.commands.deploying import Manner, recover_first
+from deployer.commands.notifying import notifying
 from deployer.commands.past import narrowed, past_of, rules_named
 from deployer.commands.several import Reached, reach, summarise
 from deployer.commands.standing import Asked, Standing, standing
@@ -127,6 +128,18 @@ def _releasing(stands: Standing, ids: Mapping[str, Sequence[str]], options: Opti
 
 
 def _carried(
+    workspace: Workspace,
+    environments: Sequence[Environment],
+    options: Options,
+    verb: str,
+    plan: Callable[[Standing], Plan],
+    ids_of: Mapping[str, Sequence[str]],
+) -> int:
+    with notifying(workspace):
+        return _done(workspace, environments, options, verb, plan, ids_of)
+
+
+def _done(
     workspace: Workspace,
     environments: Sequence[Environment],
     options: Options,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from deployer.commands.carrying import Carrier
 from deployer.commands.failing import report_failure
+from deployer.commands.notifying import notifying, watched_recovery
 from deployer.commands.target import to_write
 from deployer.commands.workspace import Workspace
 from deployer.core.environment import Environment
@@ -33,6 +34,11 @@ class Options:
 def recover(workspace: Workspace, options: Options) -> int:
     """Recover every target that `-e` names. Returns 0; what cannot be put back is an error (exit 6)."""
     mode = _mode(options)
+    with notifying(workspace):
+        return _recovered(workspace, options, mode)
+
+
+def _recovered(workspace: Workspace, options: Options, mode: Mode) -> int:
     carrier = Carrier(workspace)
     results = {}
     for environment in workspace.targets(options.env):
@@ -40,7 +46,11 @@ def recover(workspace: Workspace, options: Options) -> int:
         if mode in ("accept_live", "force_undo") and not _agreed(workspace, options, environment.target, mode):
             workspace.console.say("Nothing was changed.")
             continue
-        with to_write(workspace, environment) as target, carrier.guarded():
+        with (
+            to_write(workspace, environment) as target,
+            carrier.guarded(),
+            watched_recovery(workspace, target.identity),
+        ):
             try:
                 run = carrier.run(target, reason=options.reason)
                 found = bring_to_rest(run, mode, rules=frozenset(options.rules))

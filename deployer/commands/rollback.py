@@ -15,6 +15,7 @@ from typing import Any
 from deployer.commands.apply_many import Request, carry_many, document_of, row_of
 from deployer.commands.carrying import Carrier
 from deployer.commands.deploying import Manner, recover_first
+from deployer.commands.notifying import notifying
 from deployer.commands.past import Past, narrowed, past_of, rules_named
 from deployer.commands.relocking import Relocked, relock
 from deployer.commands.several import Reached, reach, summarise
@@ -63,6 +64,11 @@ def rollback(workspace: Workspace, options: Options) -> int:
     exit code of the run. Raises what planning and applying raise.
     """
     _check(workspace, options)
+    with notifying(workspace):
+        return _rolled_back(workspace, options)
+
+
+def _rolled_back(workspace: Workspace, options: Options) -> int:
     environments = narrowed(workspace.targets(options.env), options.space)
     pasts = {environment.target: past_of(workspace, environment) for environment in environments}
     goals = {name: _goal(past, options, pasts.values()) for name, past in pasts.items()}

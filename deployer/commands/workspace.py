@@ -26,6 +26,7 @@ from deployer.errors import DeployerError, Problem, ProblemsError, Severity
 if TYPE_CHECKING:
     from deployer.adapters.list_files import ListTree
     from deployer.adapters.prebuilt_files import PrebuiltTree
+    from deployer.core.notification import Happened
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Workspace:
     surroundings: Surroundings
     clock: Clock = field(default_factory=SystemClock)
     snapshot: Path | None = None
+    happened: list[Happened] = field(default_factory=list)  # what is told at the end of the run (commands.notifying)
     _loading: threading.Lock = field(default_factory=threading.Lock)
     _tree: RuleTree | None = None
     _lists: ListTree | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from deployer.core.checks.policy import Policy
 from deployer.core.selector import Selector
@@ -235,6 +235,17 @@ class Environment:
         return self.connection.url == "sandbox"
 
 
+NotifyEvent = Literal["apply", "rollback", "hold", "release", "drift", "recovery"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyPolicy:
+    """`[notify]`: the webhook that is told, by reference only, and after which events."""
+
+    webhook: SecretRef | None = None
+    on: tuple[NotifyEvent, ...] = get_args(NotifyEvent)
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """What `deployer.toml` says. Folders are relative to the project's root; `name` is "" where it is not set."""
@@ -246,6 +257,7 @@ class Project:
     prebuilt: tuple[str, ...] = ("prebuilt",)
     state: str = "file:.deployer"
     pull: str = ""  # where `pull` puts the file of a rule that has none, "" for core.pulling.places.default_template
+    notify: NotifyPolicy = field(default_factory=NotifyPolicy)
     checks: Policy = field(default_factory=dict)  # [checks]: what `validate` judges beyond what Kibana accepts
 
     @property

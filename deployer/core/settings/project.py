@@ -6,10 +6,11 @@ import re
 from typing import Final
 
 from deployer.core.checks.policy import Policy
-from deployer.core.environment import Project
+from deployer.core.environment import NotifyPolicy, Project
 from deployer.core.pulling.places import template_flaw
 from deployer.core.settings.nodes import Node, SettingsFile, WrongError, node_of
-from deployer.core.settings.reading import Table, list_of, text
+from deployer.core.settings.reading import Table, choice, distinct, list_of, text
+from deployer.core.settings.secret_refs import secret_ref
 from deployer.core.settings.sketch import TEXT, accepts
 from deployer.errors import Problem
 
@@ -42,6 +43,7 @@ def project_file(node: Node) -> Project:
         prebuilt=table.read("prebuilt", _folders, built_in.prebuilt),
         state=table.read("state", _state, built_in.state),
         pull=table.read("pull", _template, built_in.pull),
+        notify=table.read("notify", _notify, built_in.notify),
         checks=table.read("checks", _checks, {}),
     )
     if "pull" in table and project.rules and (flaw := template_flaw(project.pull, project.rules)):
@@ -99,6 +101,16 @@ def _state(node: Node) -> str:
 def _template(node: Node) -> str:
     """Read where new files of `pull` go; the folders that it must lie in are judged with the whole file."""
     return text(node)
+
+
+def _notify(node: Node) -> NotifyPolicy:
+    """Read `[notify]`: a webhook by reference, and after which events it is told."""
+    table, built_in = Table(node), NotifyPolicy()
+    policy = NotifyPolicy(
+        webhook=table.read("webhook", secret_ref, None),
+        on=table.read("on", distinct(choice(built_in.on)), built_in.on),
+    )
+    return table.done(policy)
 
 
 def _checks(node: Node) -> Policy:
