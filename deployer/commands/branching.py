@@ -19,6 +19,7 @@ from deployer.adapters.base_tree import SETTINGS, rules_at, write_files
 from deployer.adapters.git import Git
 from deployer.adapters.kibana.remembered import RememberedKibana
 from deployer.adapters.list_files import read_lists
+from deployer.adapters.prebuilt_files import read_prebuilt
 from deployer.commands.contents import lock_of
 from deployer.commands.planning import planned
 from deployer.commands.proving import History, moment
@@ -83,6 +84,7 @@ def _at(workspace: Workspace, git: Git, commit: str, stack: ExitStack) -> Worksp
     write_files(git, commit, (*project.exceptions, *project.value_lists, *project.prebuilt), folder)
     found._tree = rules_at(git, commit, project.rules, workspace.tree)
     found._lists = replace(read_lists(folder, project.exceptions, project.value_lists), problems=())
+    found._prebuilt = replace(read_prebuilt(folder, project.prebuilt, found._tree.files), problems=())
     found._checkout = Checkout(commit)
     return found
 

@@ -95,6 +95,7 @@ def _tell(workspace: Workspace, happened: list[Happened]) -> None:
         url = read_secret(reference, surroundings, workspace.root, "[notify] in deployer.toml")
         stamp = workspace.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
         body = notification(happened, workspace.project.name, provenance_of(workspace), stamp)
+        body = body if workspace.project.notify.body == "full" else {"text": body["text"]}
         wrong = send(url, body, surroundings.environ, surroundings.notify_hosts)
     except DeployerError as error:
         wrong = str(error)

@@ -98,7 +98,7 @@ class Workspace:
             if self._prebuilt is None:
                 from deployer.adapters.prebuilt_files import read_prebuilt
 
-                self._prebuilt = read_prebuilt(self.root, self.project.prebuilt, tree.files)
+                self._prebuilt = read_prebuilt(self.files, self.project.prebuilt, tree.files)
             return self._prebuilt
 
     @property

@@ -244,6 +244,7 @@ class NotifyPolicy:
 
     webhook: SecretRef | None = None
     on: tuple[NotifyEvent, ...] = get_args(NotifyEvent)
+    body: Literal["full", "text"] = "full"  # text: nothing but `text`, for receivers that take no other key
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.deploying import SECRET, against
 from tests.support.project import ProjectFolder, Ran, new_project
+from tests.support.sandbox import running
 from tests.support.where import Where
 
 PROMOTED = '[rules]\nsource = "promoted"\n[promotion]\nfrom = "s"\nsoak = "24h"\n'
@@ -301,3 +303,26 @@ def test_a_promoted_environment_says_why_not_now(project: ProjectFolder) -> None
     assert "2 from this branch" in table
     assert "0 from this branch; 2 of this branch not now" in table
     assert "not now: waits 24 h in s: runs for" in later.out, "it runs in the source now, and soaks"
+
+
+def test_what_is_managed_on_elastics_rules_is_split_too(tmp_path: Path) -> None:
+    """prebuilt/*.toml of main and of the branch are told apart like rules."""
+    with running(tmp_path / "kibana.sqlite3") as kibana:
+        first, second = kibana.admin("POST", "prebuilt", {"count": 2})["rule_ids"]
+        project = against(tmp_path / "p", kibana.url)
+        project.rule(1)
+        entry = '[[prebuilt]]\nrule_id = "{}"\nenabled = true\n'
+        project.write("prebuilt/one.toml", entry.format(first))
+        git(project.root, "init", "-q", "-b", "main")
+        commit(project, "one of Elastic's rules")
+        git(project.root, "checkout", "-q", "-b", "work")
+        project.write("prebuilt/two.toml", entry.format(second))
+
+        ran = project.run("plan", "-e", "s", "--base", "main", "--json", **SECRET)
+
+    assert ran.code == 0, ran.err
+    assert ran.document["plans"][0]["notes"]["branch"]["origins"] == {
+        first: "base",
+        second: "branch",
+        ids(1)[0]: "base",
+    }

@@ -248,6 +248,16 @@ def test_settings_name_a_reference_and_the_events(project: ProjectFolder) -> Non
     assert TOKEN not in literal.out + literal.err
 
 
+def test_a_receiver_that_takes_only_text_gets_only_text(project: ProjectFolder) -> None:
+    """`body = "text"`: one key."""
+    project.write("deployer.toml", 'project = "tests"\n[notify]\nbody = "text"\n')
+
+    ran, bodies = told(project, "apply", "-e", "s", "--yes")
+
+    assert ran.code == 0, ran.err
+    assert [list(body) for body in bodies] == [["text"]]
+
+
 def test_a_rule_cannot_ping_anybody_and_nothing_secret_is_sent(project: ProjectFolder) -> None:
     """Slack's markup in names is escaped, control characters are written out, and no credential is in the message."""
     project.rule(1, name="<!channel> <https://evil.example|click> \\u202e& co")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 from deployer.core.checks.policy import Policy
 from deployer.core.environment import NotifyPolicy, Project
@@ -19,6 +19,7 @@ _GIT: Final = re.compile(r"git:(?!-)(?P<remote>[^\s#]+)#(?P<branch>(?![-/.])[A-Z
 _BUCKET: Final = re.compile(r"(s3|gs|az)://[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._/-]*)?")
 _USERINFO: Final = re.compile(r"://[^/@\s]*:[^/@\s]*@|https?://[^/@\s]+@")
 _TEMPLATE_EXAMPLE: Final = 'for example pull = "rules/{tactic}/{name}.toml"'
+_BODIES: Final[tuple[Literal["full", "text"], ...]] = ("full", "text")
 _STATE_FORMS: Final = "file:PATH, git:REMOTE#BRANCH, s3://…, gs://… or az://…"
 
 
@@ -109,6 +110,7 @@ def _notify(node: Node) -> NotifyPolicy:
     policy = NotifyPolicy(
         webhook=table.read("webhook", secret_ref, None),
         on=table.read("on", distinct(choice(built_in.on)), built_in.on),
+        body=table.read("body", choice(_BODIES), built_in.body),
     )
     return table.done(policy)
 
