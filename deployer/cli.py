@@ -552,6 +552,36 @@ def status(
     raise typer.Exit(command.status(_workspace(ctx, json_), command.Options(tuple(env), everything, markdown)))
 
 
+@app.command(
+    epilog="Examples: deployer report -e dev -e prod; deployer report -e prod -o prod.html --navigator layer.json; "
+    "deployer report --catalogue RULES.md"
+)
+def report(
+    ctx: typer.Context,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env", "-e", metavar="ENV[/SPACE]", help="The targets to look at; without any, only the repository."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The HTML page; default: report.html.")
+    ] = None,
+    navigator: Annotated[
+        Path | None, typer.Option("--navigator", metavar="FILE", help="A layer for the ATT&CK Navigator.")
+    ] = None,
+    catalogue: Annotated[
+        Path | None, typer.Option("--catalogue", metavar="FILE", help="Every rule in Markdown, by tactic.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Write one HTML page: what will change, what is only where, ATT&CK, health, age. Reads only."""
+    from deployer.commands import report as command
+
+    options = command.Options(tuple(env or ()), output, navigator, catalogue)
+    raise typer.Exit(command.report(_workspace(ctx, json_), options))
+
+
 @app.command()
 def doctor(ctx: typer.Context, env: Envs, json_: Json = False) -> None:
     """Check reachability, version, privileges, user, space, clock and state store."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from deployer.commands import several
@@ -65,12 +66,12 @@ def _of(workspace: Workspace, environment: Environment) -> Found:
         return found
 
 
-def drift_of(target: ReadTarget, record: Record, live: SpaceRead) -> tuple[Drifted, ...]:
-    """Return the drift of an opened target against its last record."""
+def drift_of(target: ReadTarget, record: Record, live: SpaceRead, now: datetime | None = None) -> tuple[Drifted, ...]:
+    """Return the drift of an opened target against its last record; Kibana is asked for `now` where it is not given."""
     workspace = target.workspace
     wanted = suspects(live, record)
     documents = target.ledger.documents(wanted, record) if wanted else {}
-    now = target.kibana.status().date or workspace.clock.now()
+    now = now or target.kibana.status().date or workspace.clock.now()
     return drift(Space(live, record, documents, target.environment.ownership, workspace.project.marker, now))
 
 

@@ -46,6 +46,7 @@ class Planned:
 
     plan: Plan
     live: SpaceRead
+    record: Record | None = None
 
 
 def planned(target: ReadTarget, wishes: Wishes, reason: str = "", *, checked: bool = True) -> Planned:
@@ -106,7 +107,7 @@ def planned(target: ReadTarget, wishes: Wishes, reason: str = "", *, checked: bo
     made_at = situation.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     released = back.released
     plan = replace(plan, notes=notes, provenance=provenance, made_at=made_at, reason=reason, released=released)
-    return Planned(plan, live)
+    return Planned(plan, live, record)
 
 
 def _previewed(target: ReadTarget) -> Environment:

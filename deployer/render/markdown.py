@@ -2,6 +2,7 @@
 Text inside Markdown that stays text: no link, no mention, no HTML, no heading, on GitHub, GitLab and plain CommonMark.
 
 Names and queries stand in code, where nothing is read: spans and fences are longer than any run of backticks inside.
+Where text has to stay prose (`escaped`), every sign that means something is written as an entity.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from deployer.render.style import cut, line
 _TICKS: Final = re.compile("`+")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SIGN: Final = re.compile(r"[^\w ]|_")
+_ACTIVE: Final = re.compile(r"[\\`*_{}\[\]<>()#+!|~@:&]")
 
 
 def code(text: str, width: int = 200) -> str:
@@ -43,6 +45,21 @@ def fence(lines: Iterable[str], language: str = "") -> str:
     text = "\n".join(lines)
     ticks = "`" * max(3, _longest(text) + 1)
     return f"{ticks}{language}\n{text}\n{ticks}"
+
+
+def escaped(text: str) -> str:
+    """Return text on one line as prose that is shown as it is: no table break, no link, no HTML, no mention."""
+    return _ACTIVE.sub(lambda sign: f"&#{ord(sign[0])};", line(text))
+
+
+def table_row(cells: Iterable[str]) -> str:
+    """Return one row of a table; the cells are escaped."""
+    return joined(escaped(cell) for cell in cells)
+
+
+def joined(cells: Iterable[str]) -> str:
+    """Return one row of a table whose cells are Markdown already."""
+    return "| " + " | ".join(cells) + " |"
 
 
 def _longest(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from deployer.core.matrix import Cell, Matrix, Row
+from deployer.render.markdown import table_row
 from deployer.render.style import Style, cut, line, plural
 
 _NAME = 40
@@ -30,8 +31,8 @@ def matrix_markdown(found: Matrix, *, everything: bool) -> str:
     """Return the matrix as a Markdown table, ending in a newline; nothing in a name is read as Markdown or HTML."""
     rows = found.rows if everything else [row for row in found.rows if not row.quiet]
     header = ["Rule", *found.targets]
-    lines = [f"**{_head(found)}**", "", _table_row(header), _table_row(["---"] * len(header))]
-    lines += [_table_row([row.name, *(_words(cell) for cell in row.cells)]) for row in rows]
+    lines = [f"**{_head(found)}**", "", table_row(header), table_row(["---"] * len(header))]
+    lines += [table_row([row.name, *(_words(cell) for cell in row.cells)]) for row in rows]
     quiet = len(found.rows) - len(rows)
     if quiet:
         lines += ["", f"{plural(quiet, 'rule')} the same everywhere, nothing to report."]
@@ -68,15 +69,3 @@ def _words(cell: Cell | None) -> str:
 
 def _why(cell: Cell) -> str:
     return f" ({cell.why})" if cell.why else ""
-
-
-def _table_row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
-
-
-def _escaped(text: str) -> str:
-    """Return text that Markdown shows as it is: no table break, no link, no HTML, no mention."""
-    plain = line(text)
-    for sign in "\\`*_{}[]<>()#+!|~@:":
-        plain = plain.replace(sign, f"&#{ord(sign)};")
-    return plain

@@ -91,7 +91,7 @@ class Repository:
         """Return every tactic, technique and subtechnique of a rule, walked once."""
         found = self._threats.get(file.path)
         if found is None:
-            found = self._threats[file.path] = tuple(_threats(file))
+            found = self._threats[file.path] = tuple(threats_in(file.payload))
         return found
 
     @cached_property
@@ -185,9 +185,9 @@ class Entry:
     reference: str
 
 
-def _threats(file: RuleFile) -> Iterator[Entry]:
+def threats_in(payload: Mapping[str, Any]) -> Iterator[Entry]:
     """Yield every tactic, technique and subtechnique of a rule; what has not the right shape is for `core.shape`."""
-    for number, threat in _tables(file.payload.get("threat")):
+    for number, threat in _tables(payload.get("threat")):
         key: Key = ("rule", "threat", number)
         framework = str(threat.get("framework", ""))
         tactic = threat.get("tactic")

@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from deployer.core.exceptions.reading import Keys, ListFile
 from deployer.core.flaw import Locate, dotted
 from deployer.errors import Problem, Severity
 
 SOON: Final = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One item with a last moment: which it is, of which list, in which file, and how near that is."""
+
+    name: str
+    list_id: str
+    path: str
+    ends: datetime
+    state: Literal["expired", "soon", "later"]
+
+
+def endings(files: Iterable[ListFile], now: datetime) -> tuple[Ending, ...]:
+    """Return every item that has a time to expire at, the first one to end first."""
+    found = []
+    for file in files:
+        for item in file.items.values():
+            ends = _moment(item.get("expire_time"))
+            if ends is not None:
+                state: Literal["expired", "soon", "later"] = "soon" if ends <= now + SOON else "later"
+                state = "expired" if ends <= now else state
+                found.append(Ending(str(item["name"]), file.list_id, file.path, ends, state))
+    return tuple(sorted(found, key=lambda ending: (ending.ends, ending.list_id, ending.name)))
 
 
 def expiring(files: Iterable[ListFile], now: datetime, locate: Locate) -> Iterator[Problem]:

@@ -70,7 +70,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: clean(value) if type(value) is str else value,  # markup that is already safe stays
     )
-    found.filters.update(short=short, island=island, plural=plural)
+    found.filters.update(
+        short=short,
+        island=island,
+        plural=plural,
+        thousands=lambda number: f"{number:,}",
+        first_upper=lambda text: text[:1].upper() + text[1:],
+    )
     return found
 
 
