@@ -61,8 +61,17 @@ def preconfigured(id_: str) -> Body | None:
 
 
 def _shown(body: Body) -> Body:
-    """A connector as it is read: secrets are never shown."""
-    return {key: value for key, value in body.items() if key != "secrets"}
+    """A connector as it is read: secrets are never shown, and whether it is deprecated is worked out."""
+    shown = {key: value for key, value in body.items() if key != "secrets"}
+    return {**shown, "is_deprecated": _deprecated(body)}
+
+
+def _deprecated(body: Body) -> bool:
+    """
+    ServiceNow connectors over the Table API are deprecated, and so are those that do not say which API they use
+    (Kibana's actions/server/lib/is_connector_deprecated.ts; not in facts.md).
+    """
+    return body["connector_type_id"] == ".servicenow" and bool(body.get("config", {}).get("usesTableApi", True))
 
 
 def list_all(call: Call) -> Response:

@@ -39,6 +39,17 @@ def test_the_life_of_a_connector(space: Space) -> None:
     assert space.request("DELETE", f"{PATH}/hook").status == 404
 
 
+def test_servicenow_over_the_table_api_is_deprecated(space: Space) -> None:
+    """Whoever does not say which API it uses is from before the other one."""
+    for id_, config, deprecated in (("old", {}, True), ("table", {"usesTableApi": True}, True),
+                                    ("new", {"usesTableApi": False}, False)):  # fmt: skip
+        body = {"name": id_, "connector_type_id": ".servicenow", "config": config, "secrets": {}}
+        assert space.request("POST", f"{PATH}/{id_}", body).json["is_deprecated"] is deprecated
+        assert space.request("GET", f"{PATH}/{id_}").json["is_deprecated"] is deprecated
+    listed = {row["id"]: row["is_deprecated"] for row in space.request("GET", "/api/actions/connectors").json}
+    assert (listed["old"], listed["table"], listed["new"], listed["soc-slack"]) == (True, True, False, False)
+
+
 @pytest.mark.parametrize(
     ("method", "id_", "message"),
     [
