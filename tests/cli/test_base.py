@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -326,3 +327,33 @@ def test_what_is_managed_on_elastics_rules_is_split_too(tmp_path: Path) -> None:
         second: "branch",
         ids(1)[0]: "base",
     }
+
+
+def test_one_comment_with_one_table_for_several_targets(project: ProjectFolder) -> None:
+    """Markdown: a row per target, the branch's own changes open, the rest of each plan folded; also in HTML."""
+    project.write("environments/t.toml", '[kibana]\nurl = "sandbox"\n')
+    commit(project, "t")
+    git(project.root, "branch", "-q", "-f", "main")
+    on_main(project, 1)
+    git(project.root, "merge", "-q", "main")
+    project.rule(3, query="branch : *", name="<!-- --> </details> @everyone")
+
+    ran = project.run(
+        *("plan", "-e", "s", "-e", "t", "--base", "main", "--format", "markdown=p.md", "--format", "html=p.html")
+    )
+    text, page = ((project.root / name).read_text("utf-8") for name in ("p.md", "p.html"))
+
+    assert ran.code == 0, ran.err
+    table, _, rest = text.partition("## Plan for `s`")
+    assert table.count("\n| ") == 4
+    assert "1 from this branch" in table
+    of_s, _, _ = rest.partition("## Plan for `t`")
+    own, _, folded = of_s.partition("<details><summary>On the base already, not applied yet: 1 change")
+    assert "**this branch**: `1 of 2 changes; 1 on main, not applied yet`" in own
+    assert "branch : *" in own
+    assert "main : *" not in of_s
+    assert "`Rule 1`" in folded
+    read = re.sub(r"(`+).*?\1", "", of_s, flags=re.DOTALL)  # without what stands in code
+    assert read.count("<details>") == read.count("</details>") == 2
+    assert "everyone" not in read
+    assert "On the base already, not applied yet" in page

@@ -53,10 +53,24 @@ def titles(branch: Branch) -> dict[Origin, str]:
     }
 
 
+def heading_of(origin: Origin) -> str:
+    """Return the heading of an origin without REF, which a renderer might have to escape."""
+    return {
+        Origin.BEHIND: "This branch is behind: merge its base, or these go back when it is applied",
+        Origin.BASE: "On the base already, not applied yet",
+        Origin.KIBANA: "Done in Kibana, put back",
+    }[origin]
+
+
+def branch_rows(plan: Plan) -> list[tuple[str, str]]:
+    """Return the rows of a summary, title and words: how much of the plan is this branch's, and what it takes away."""
+    rows = [("this branch", share_words(plan)), ("takes away", undone_words(plan))]
+    return [(title, words) for title, words in rows if words]
+
+
 def branch_summary(plan: Plan, style: Style) -> list[str]:
     """Return the lines of a terminal's summary that say how much of the plan is this branch's."""
-    rows = [("this branch ", share_words(plan)), ("takes away  ", undone_words(plan))]
-    return [cut(f"  {title} {line(words)}", style.width) for title, words in rows if words]
+    return [cut(f"  {title:<12} {line(words)}", style.width) for title, words in branch_rows(plan)]
 
 
 def not_now_lines(plan: Plan, style: Style) -> Iterator[str]:

@@ -18,6 +18,7 @@ from deployer.core.plan import Plan
 from deployer.core.review import Group, Review
 from deployer.render.lists_text import lists_lines
 from deployer.render.markdown import cell, code, fence, word
+from deployer.render.plan.branch import branch_rows, heading_of, not_now_lines
 from deployer.render.plan.document import Document
 from deployer.render.plan.fields import field_diffs
 from deployer.render.plan.notes import blocked_lines, look_lines, note_sections, overdue_lines
@@ -33,6 +34,7 @@ _LINES: Final = 60  # of one field
 _WIDE: Final = 240  # signs of one line
 _NOTED: Final = 40  # lines of one note
 _RENAMED: Final = 10
+_UNFOLDED: Final = 20  # quiet changes of a branch that stand open
 _PLAIN: Final = Style()
 
 
@@ -75,6 +77,8 @@ class _Part:
     looks: list[str]
     first: list[_Entry]
     rest: list[_Entry]
+    elsewhere: list[tuple[str, list[_Entry]]]  # by where they come from, but for this branch
+    waiting: str = ""
     notes: list[str] = field(default_factory=list)
 
 
@@ -98,6 +102,8 @@ def _fill(document: Document, parts: list[_Part], room: _Room) -> None:
     first = [entry for part in parts for entry in part.first]
     rest = [entry for part in parts for entry in part.rest]
     names = room.left // 4  # for naming the quiet rest
+    for part in parts:
+        part.waiting = room.take(_noted("Not now", not_now_lines(part.plan, _PLAIN)), keep=names)
     for entry in first:
         entry.heading = room.take(_heading(document, entry), keep=names)
     details = room.left - names if first else 0
@@ -107,6 +113,8 @@ def _fill(document: Document, parts: list[_Part], room: _Room) -> None:
         _add(entry, room, _detail(entry, folded_from=_OPEN))
     for entry in rest:
         _add(entry, room, _detail(entry, folded_from=_OPEN))
+    for entry in (entry for part in parts for _, entries in part.elsewhere for entry in entries):
+        entry.heading = room.take(_heading(document, entry))
     for part in parts:
         for title, lines in note_sections(part.plan, part.reviewed, _PLAIN):
             part.notes += [text for text in [room.take(_note(title, lines))] if text]
@@ -150,6 +158,11 @@ def _part(plan: Plan, reviewed: Review) -> _Part:
         [text for text in looks if text],
         [_Entry(plan, reviewed, group) for group in reviewed.first],
         [_Entry(plan, reviewed, group) for group in reviewed.rest],
+        [
+            (heading_of(origin), [_Entry(plan, reviewed, group) for group in groups])
+            for origin, groups in reviewed.elsewhere
+            if groups
+        ],
     )
 
 
@@ -159,6 +172,7 @@ def _head(plan: Plan, reviewed: Review) -> str:
     words += [f"left alone: {', '.join(left_alone(plan))}"] if left_alone(plan) else []
     words += [f"Kibana {word(plan.provenance.stack)}"] if plan.provenance.stack else []
     blocks.append(" · ".join(words))
+    blocks += [f"**{title}**: {code(text, 400)}" for title, text in branch_rows(plan)]
     blocks += ["  \n".join(code(" ".join(sentence.split())) for sentence in plan.notes.lines[:20])]
     blocks += ["  \n".join(_renames(reviewed))]
     return "\n\n".join(block for block in blocks if block)
@@ -263,17 +277,28 @@ def _blocks(part: _Part) -> Iterator[str]:
     yield from part.looks
     yield from _entries(part.first)
     if part.rest:
-        changes = sum(len(entry.group.changes) for entry in part.rest)
-        yield _folded(f"The rest: {plural(changes, 'quiet change')}", "\n\n".join(_entries(part.rest)))
+        rest = f"The rest: {plural(_count(part.rest), 'quiet change')}"
+        own = "\n\n".join(_entries(part.rest))
+        # with --base the branch's own work is what people came for: only the rest of the plan is folded
+        yield (
+            f"### {rest}\n\n{own}" if part.plan.notes.branch and _count(part.rest) <= _UNFOLDED else _folded(rest, own)
+        )
+    for title, entries in part.elsewhere:
+        yield _folded(f"{title}: {plural(_count(entries), 'change')}", "\n\n".join(_entries(entries)))
+    yield part.waiting
     yield from part.notes
     yield part.foot
+
+
+def _count(entries: Iterable[_Entry]) -> int:
+    return sum(len(entry.group.changes) for entry in entries)
 
 
 def _entries(entries: list[_Entry]) -> Iterator[str]:
     for entry in entries:
         if entry.heading:
             yield "\n\n".join([entry.heading, *entry.below])
-    unnamed = sum(len(entry.group.changes) for entry in entries if not entry.heading)
+    unnamed = _count(entry for entry in entries if not entry.heading)
     if unnamed:
         yield f"… and {plural(unnamed, 'more change')}"
 

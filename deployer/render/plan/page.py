@@ -17,7 +17,7 @@ from deployer.core.review import Group, Review
 from deployer.core.text_diff import DiffLine
 from deployer.render.html.frame import page
 from deployer.render.lists_text import lists_lines
-from deployer.render.plan.branch import not_now_lines, share_words, titles
+from deployer.render.plan.branch import heading_of, not_now_lines, share_words
 from deployer.render.plan.document import Document
 from deployer.render.plan.fields import FieldDiff, field_diffs
 from deployer.render.plan.notes import blocked_lines, look_lines, note_sections, overdue_lines
@@ -151,10 +151,8 @@ def _texts(sections: Iterable[tuple[str, Iterable[str]]]) -> Iterator[tuple[str,
 def _sections(document: Document, plan: Plan, reviewed: Review) -> Iterator[_Section]:
     yield _section(document, plan, reviewed, "Look at these first", reviewed.first, unfolded=True)
     yield _section(document, plan, reviewed, "The rest", reviewed.rest)
-    headings = titles(plan.notes.branch) if plan.notes.branch else {}
     for origin, groups in reviewed.elsewhere:
-        title = headings[origin]
-        yield _section(document, plan, reviewed, title[:1] + title[1:].lower() if title.isupper() else title, groups)
+        yield _section(document, plan, reviewed, heading_of(origin), groups)
 
 
 def _section(
