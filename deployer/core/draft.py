@@ -4,10 +4,10 @@ A plan while it is made: what is known going in, what is found coming out. `core
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from deployer.core.change import Change, Label
 from deployer.core.compare import Take
@@ -51,6 +51,16 @@ class Situation:
     baseline: Mapping[str, Mapping[str, Any]]
     now: datetime
     stack: str = ""
+
+
+_NAMED: Final = 3  # so many rules are named in a line of the plan's head
+
+
+def some(names: Iterable[str]) -> str:
+    """Return names for a line of the plan's head: a few, and how many more there are."""
+    names = sorted(names)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 class Draft:

@@ -14,7 +14,7 @@ from typing import Any
 from deployer.core.change import Action, Change, Label
 from deployer.core.compare import Baseline, Compared, compare, created, kept_on
 from deployer.core.desired import Desired, DesiredRule
-from deployer.core.draft import Draft, Situation, Wishes
+from deployer.core.draft import Draft, Situation, Wishes, some
 from deployer.core.guards import Judged, Run, judge, judge_run, waiting
 from deployer.core.kept import kept, remembered
 from deployer.core.live import LiveRule, by_rule_id
@@ -289,15 +289,16 @@ def _finished(draft: Draft, run: Run) -> Plan:
         *judge(changes, environment.limits, draft.wishes.allow, judged),
         *judge_run(environment.deploy, run),
     )
+    census = _census(draft)
     notes = Notes(
-        census=_census(draft),
+        census=census,
         edits=tuple(sorted(draft.edits, key=lambda edit: (edit.rule_id, edit.field))),
         blocked=tuple(sorted(draft.blocked, key=lambda blocked: blocked.rule_id)),
         unmarked=tuple(sorted(draft.unmarked)),
         warnings=_warnings([*situation.desired.problems, *draft.warnings]),
         verdicts=verdicts,
         details=draft.details,
-        lines=(*key_lines(keys), *lines, *head_lines(draft)),
+        lines=(*key_lines(keys), *lines, *head_lines(draft), *_copy_lines(census)),
         rekeyed=keys,
         left_out=tuple(sorted(draft.left_out)),
         requests=situation.live.requests,
@@ -314,6 +315,12 @@ def _finished(draft: Draft, run: Run) -> Plan:
         event="adopt" if changes and all(change.adopts for change in changes) else "deploy",
         notes=notes,
     )
+
+
+def _copy_lines(census: Census) -> tuple[str, ...]:
+    """Return the sentence that names copies: Kibana's Duplicate copies our marker, and whoever made one must see it."""
+    names = some(f'"{name}"' for name in census.copies)
+    return (f"copied      {names}: carries our marker and is not ours; never touched",) if names else ()
 
 
 def _put_off(draft: Draft, managed: int) -> tuple[str, ...]:

@@ -8,22 +8,18 @@ set. Nothing is created, nothing is taken over by force: what an entry no longer
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
 
 from deployer.core.change import Change
 from deployer.core.compare import Baseline, Compared, compare, kept_on
 from deployer.core.desired import DesiredRule
-from deployer.core.draft import Draft
+from deployer.core.draft import Draft, some
 from deployer.core.fields import TUNED
 from deployer.core.kept import kept, remembered
 from deployer.core.live import LiveRule
 from deployer.core.plan import Entry
 from deployer.core.record import RuleRecord
 from deployer.errors import Problem, Severity
-
-_NAMED: Final = 3  # so many rules are named in a line of the plan's head
 
 
 def not_there(draft: Draft, rule: DesiredRule, live: LiveRule | None) -> None:
@@ -85,17 +81,11 @@ def head_lines(draft: Draft) -> tuple[str, ...]:
     """Return the sentences for the head of the plan."""
     lines = []
     if draft.given_back:
-        lines.append(f"given back  {_some(draft.given_back)}: no longer named in prebuilt/, stays as it is")
+        lines.append(f"given back  {some(draft.given_back)}: no longer named in prebuilt/, stays as it is")
     if draft.customised:
         names = [f'"{draft.live[rule_id].name}"' for rule_id in draft.customised]
-        lines.append(f"customised  {_some(names)}: content differs from Elastic's, and is left alone")
+        lines.append(f"customised  {some(names)}: content differs from Elastic's, and is left alone")
     return tuple(lines)
-
-
-def _some(names: Iterable[str]) -> str:
-    names = sorted(names)
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _given_back(draft: Draft, live: LiveRule, rule: DesiredRule, baseline: Baseline | None) -> None:
