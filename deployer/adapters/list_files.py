@@ -45,12 +45,12 @@ def read_lists(root: Path, exceptions: Sequence[str], value_lists: Sequence[str]
     lists: list[ListFile] = []
     values: list[ValueListFile] = []
     problems: list[Problem] = []
-    for path in _paths(root, exceptions, (".toml",)):
+    for path in list_paths(root, exceptions, (".toml",)):
         text = _text(root, path, problems)
         found, wrong = read_exceptions(path, text) if text is not None else ((), ())
         lists.extend(found)
         problems.extend(wrong)
-    for path in _paths(root, value_lists, _TEXTS):
+    for path in list_paths(root, value_lists, _TEXTS):
         text = _text(root, path, problems)
         if text is not None:
             values.append(read_value_list(path, text))
@@ -83,7 +83,7 @@ def _text(root: Path, path: str, problems: list[Problem]) -> str | None:
     return None
 
 
-def _paths(root: Path, folders: Sequence[str], endings: tuple[str, ...]) -> list[str]:
+def list_paths(root: Path, folders: Sequence[str], endings: tuple[str, ...]) -> list[str]:
     """Return the files below the folders once each, relative to the root with `/`, sorted; hidden ones are nobody's."""
     found: set[str] = set()
     for folder in folders:

@@ -7,7 +7,7 @@ its export. A project without lists asks nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from deployer.adapters.kibana import KibanaReader
 from deployer.adapters.list_files import ListTree
 from deployer.commands.target import ReadTarget, ledger_of
+from deployer.commands.workspace import Workspace
 from deployer.core.dependencies import Known, There, Wanted, find, joined, recorded_lists, suspects, wanted_here
 from deployer.core.dependency import AGNOSTIC, Kind, key_of
 from deployer.core.desired import Desired
@@ -44,25 +45,33 @@ def read_there(kibana: KibanaReader, tree: ListTree) -> ListsRead:
     if not tree.lists and not tree.values:
         return ListsRead(None, There())
     containers = kibana.lists.exception_lists() if tree.lists else None
-    return ListsRead(containers, There(_lists(kibana, tree, containers or ()), _values(kibana, tree)))
-
-
-def _lists(kibana: KibanaReader, tree: ListTree, containers: tuple[Body, ...]) -> dict[str, LiveList]:
-    by_key = {key_of(Kind.LIST, str(body["list_id"]), str(body["namespace_type"])): body for body in containers}
-    there = [one for one in tree.lists if one.key in by_key]
-    names = [(one.list_id, "agnostic" if one.namespace == "agnostic" else "single") for one in there]
-    items: dict[str, dict[str, Body]] = {}
-    for item in kibana.lists.items_of(names) if names else ():  # type: ignore[arg-type]
-        key = key_of(Kind.LIST, str(item["list_id"]), str(item["namespace_type"]))
-        items.setdefault(key, {})[str(item["item_id"])] = item
-    return {one.key: LiveList(by_key[one.key], items.get(one.key, {})) for one in there}
-
-
-def _values(kibana: KibanaReader, tree: ListTree) -> dict[str, tuple[Body, tuple[str, ...]]]:
-    if not tree.values or not kibana.lists.value_lists_ready():
-        return {}
+    lists = live_lists(kibana, containers or (), {one.key for one in tree.lists})
     wanted = {one.list_id for one in tree.values}
-    bodies = {str(body["id"]): body for body in kibana.lists.value_lists() if body["id"] in wanted}
+    return ListsRead(containers, There(lists, live_values(kibana, lambda name: name in wanted) if wanted else {}))
+
+
+def live_lists(kibana: KibanaReader, containers: Iterable[Body], keys: Collection[str]) -> dict[str, LiveList]:
+    """Return the lists of a space that have these keys, with their items. Raises the RemoteError branch."""
+    by_key = {key_of(Kind.LIST, str(body["list_id"]), str(body["namespace_type"])): body for body in containers}
+    there = {key: body for key, body in by_key.items() if key in keys}
+    names = [(str(body["list_id"]), body["namespace_type"]) for body in there.values()]
+    return with_items(there, kibana.lists.items_of(names) if names else ())
+
+
+def with_items(containers: Mapping[str, Body], items: Iterable[Body]) -> dict[str, LiveList]:
+    """Return lists by key, each with those of these items that are its own."""
+    found: dict[str, dict[str, Body]] = {}
+    for item in items:
+        key = key_of(Kind.LIST, str(item["list_id"]), str(item["namespace_type"]))
+        found.setdefault(key, {})[str(item["item_id"])] = item
+    return {key: LiveList(body, found.get(key, {})) for key, body in containers.items()}
+
+
+def live_values(kibana: KibanaReader, chosen: Callable[[str], bool]) -> dict[str, tuple[Body, tuple[str, ...]]]:
+    """Return the value lists of a space whose ids are chosen, with what they hold. Raises the RemoteError branch."""
+    if not kibana.lists.value_lists_ready():
+        return {}
+    bodies = {str(body["id"]): body for body in kibana.lists.value_lists() if chosen(str(body["id"]))}
     exported = kibana.gather(kibana.lists.values, bodies)
     return {name: (bodies[name], values) for name, values in zip(bodies, exported, strict=True)}
 
@@ -88,11 +97,7 @@ class Lists:
 
     def links(self) -> dict[str, tuple[Mapping[str, Any], ...]]:
         """Return the lists whose files name a rule in `metadata.rule_ids`, by `rule_id`."""
-        found: dict[str, tuple[Mapping[str, Any], ...]] = {}
-        for one in self.tree.lists:
-            for rule_id in one.rule_ids:
-                found[rule_id] = (*found.get(rule_id, ()), one.content)
-        return found
+        return links_of(self.tree)
 
     def joined(self, plan: Plan, files: Iterable[RuleFile], desired: Desired, now: datetime) -> Plan:
         """Return the plan with what its lists need. `files` are all rules of git. Raises StateError."""
@@ -101,7 +106,8 @@ class Lists:
         recorded = dict(recorded_lists(record))
         if not wanted.keys and not recorded:
             return plan
-        recorded.update(self._of_all_spaces(wanted, record))
+        keys = {one.key for one in wanted.lists if one.namespace == AGNOSTIC}
+        recorded.update(recorded_in_all_spaces(self.target.workspace, self.target.environment, keys, record))
         missing = suspects(wanted, self.read.there, recorded)
         bundles = {entry["bundle"] for entry in recorded.values() if entry["authored"] in missing}
         documents = self.target.ledger.from_bundles(missing, bundles) if missing else {}
@@ -127,25 +133,35 @@ class Lists:
             only = {name for rule in left for name in named_lists(rule.payload)}
         return wanted_here(self.tree.lists, self.tree.values, used, known, only)
 
-    def _of_all_spaces(self, wanted: Wanted, record: Record | None) -> Mapping[str, Mapping[str, str]]:
-        """
-        Return what the latest record of this Kibana says of agnostic lists: they exist once per Kibana, and whichever
-        of its spaces was deployed last said what git wants of them.
-        """
-        keys = {one.key for one in wanted.lists if one.namespace == AGNOSTIC}
-        if not keys:
-            return {}
-        here = self.target.environment
-        records = [record]
-        for other in self.target.workspace.settings.environments:
-            same_kibana = other.connection.url == here.connection.url and (not here.sandbox or other.name == here.name)
-            if same_kibana and other.target != here.target:
-                records.append(ledger_of(self.target.workspace, other).head().record)
-        known = [one for one in records if one is not None]
-        found: dict[str, Mapping[str, str]] = {}
-        for one in sorted(known, key=lambda one: one.time):
-            found.update({key: entry for key, entry in recorded_lists(one).items() if key in keys})
-        return found
+
+def links_of(tree: ListTree) -> dict[str, tuple[Mapping[str, Any], ...]]:
+    """Return the lists whose files name a rule in `metadata.rule_ids`, by `rule_id`."""
+    found: dict[str, tuple[Mapping[str, Any], ...]] = {}
+    for one in tree.lists:
+        for rule_id in one.rule_ids:
+            found[rule_id] = (*found.get(rule_id, ()), one.content)
+    return found
+
+
+def recorded_in_all_spaces(
+    workspace: Workspace, here: Environment, keys: Collection[str], record: Record | None
+) -> Mapping[str, Mapping[str, str]]:
+    """
+    Return what the latest record of this Kibana says of agnostic lists: they exist once per Kibana, and whichever of
+    its spaces was deployed last said what git wants of them. `record` is that of the target itself.
+    """
+    if not keys:
+        return {}
+    records = [record]
+    for other in workspace.settings.environments:
+        same_kibana = other.connection.url == here.connection.url and (not here.sandbox or other.name == here.name)
+        if same_kibana and other.target != here.target:
+            records.append(ledger_of(workspace, other).head().record)
+    known = [one for one in records if one is not None]
+    found: dict[str, Mapping[str, str]] = {}
+    for one in sorted(known, key=lambda one: one.time):
+        found.update({key: entry for key, entry in recorded_lists(one).items() if key in keys})
+    return found
 
 
 def manners_of(environment: Environment, wishes: Wishes) -> Manners:

@@ -1,24 +1,29 @@
-"""`deployer pull`: Kibana's rules as rule files. Reads Kibana, or an export of it; writes files only."""
+"""`deployer pull`: rules and lists of Kibana as files. Reads Kibana, or an export of it; writes files only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deployer.adapters.environments import toml_files
-from deployer.adapters.rewriting import new_text, read_text, write_text
+from deployer.adapters.rewriting import TextFile, new_text, read_text, write_text
 from deployer.adapters.rules import RuleTree
 from deployer.commands.contents import found_files, lock_of
+from deployer.commands.listing import links_of, live_lists, live_values, with_items
+from deployer.commands.pulling_lists import ListSource, Named, pull_all_lists
 from deployer.commands.target import ledger_of, to_read
 from deployer.commands.workspace import Workspace, raise_errors
+from deployer.core.dependencies import There
 from deployer.core.desired import Rendering, selected
 from deployer.core.environment import Environment
 from deployer.core.holds import holds_of
 from deployer.core.ports import Body
 from deployer.core.pulling import export
 from deployer.core.pulling.blocks import Blocks
+from deployer.core.pulling.choosing import list_key
+from deployer.core.pulling.exceptions import ListsPulled
 from deployer.core.pulling.merging import Merger
 from deployer.core.pulling.names import connector_names
 from deployer.core.pulling.places import default_template
@@ -62,36 +67,68 @@ class _Read:
     connectors: tuple[Body, ...]
     lists: tuple[Body, ...]
     ledger: Ledger
+    content: ListSource
     stack: str = ""
     others: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """Everything that a pull came to; `settings` is the environment file before and after."""
+
+    rules: Pulled
+    lists: ListsPulled
+    lists_left: Mapping[str, int]
+    settings: tuple[TextFile, str]
+
+    @property
+    def files(self) -> list[tuple[str, str | None, str]]:
+        """Path, old text (None: a new file) and new text of every file that is written, but the environment's."""
+        rules = [(change.path, change.old, change.text) for change in self.rules.changes]
+        return [*rules, *((change.path, change.old, change.text) for change in self.lists.changes)]
+
+
 def pull(workspace: Workspace, options: Options) -> int:
-    """Write what Kibana has into rule files. Returns 0, or 1 where a rule could not be kept as it is."""
+    """Write what Kibana has into files. Returns 0, or 1 where a rule or a list could not be kept as it is."""
     environment = _the_one(workspace, options)
-    tree = workspace.tree
-    raise_errors(tuple(problem for problem in tree.problems if problem.code not in _EMPTY))
+    raise_errors(tuple(problem for problem in workspace.tree.problems if problem.code not in _EMPTY))
     raise_errors(workspace.lists.problems)
-    found = _of_export(workspace, environment, options.source) if options.source else _of_space(workspace, environment)
+    with _read(workspace, environment, options.source) as found:
+        result = _result(workspace, environment, options, found)
+    if not options.dry:
+        _write(workspace, result)
+    if options.diff:
+        settings, after = result.settings
+        texts = [(path, old or "", text) for path, old, text in result.files]
+        workspace.console.say(diff_text([*texts, (environment.path, settings.text, after)]))
+    _tell(workspace, environment, options, result, found)
+    return int(ExitCode.ERROR if result.rules.problems or result.lists.problems else ExitCode.DONE)
+
+
+def _result(workspace: Workspace, environment: Environment, options: Options, found: _Read) -> _Result:
     settings = read_text(workspace.root / environment.path)
     blocks = Blocks(environment, read(settings.text))
-    pulled = _pulled(workspace, environment, options, found, blocks)
+    git = _git(workspace, environment, workspace.tree, found)
+    pulled = _pulled(workspace, environment, options, found, git, blocks)
     if options.only and not (pulled.taken or pulled.left or pulled.problems):
         raise DeployerError("--only chooses no rule that is there", hint="nothing was written")
-    after = blocks.text(settings.text)
-    if not options.dry:
-        for change in pulled.changes:
-            if change.old is None:
-                new_text(workspace.root, change.path, change.text)
-            else:
-                write_text(read_text(workspace.root / change.path), change.text)
-        if after != settings.text:
-            write_text(settings, after)
-    if options.diff:
-        texts = [(change.path, change.old or "", change.text) for change in pulled.changes]
-        workspace.console.say(diff_text([*texts, (environment.path, settings.text, after)]))
-    _tell(workspace, environment, options, pulled, found, overrides=after != settings.text)
-    return int(ExitCode.ERROR if pulled.problems else ExitCode.DONE)
+    taken = {body["rule_id"] for body in pulled.bodies}
+    others = tuple(body for body in found.rules if body.get("rule_id") not in taken)
+    named = Named(pulled.bodies, others, tuple(workspace.tree.files), tuple(git.here.values()))
+    whole = not options.only
+    lists, chosen = pull_all_lists(workspace, environment, found.content, found.ledger, named, whole=whole)
+    return _Result(pulled, lists, chosen.left, (settings, blocks.text(settings.text)))
+
+
+def _write(workspace: Workspace, result: _Result) -> None:
+    for path, old, text in result.files:
+        if old is None:
+            new_text(workspace.root, path, text)
+        else:
+            write_text(read_text(workspace.root / path), text)
+    settings, after = result.settings
+    if after != settings.text:
+        write_text(settings, after)
 
 
 def _the_one(workspace: Workspace, options: Options) -> Environment:
@@ -102,14 +139,23 @@ def _the_one(workspace: Workspace, options: Options) -> Environment:
     return environments[0]
 
 
-def _of_space(workspace: Workspace, environment: Environment) -> _Read:
+@contextmanager
+def _read(workspace: Workspace, environment: Environment, source: Path | None) -> Iterator[_Read]:
+    if source is not None:
+        yield _of_export(workspace, environment, source)
+        return
     with to_read(workspace, environment) as target:
         kibana = target.kibana
-        live = kibana.read_space(
-            marker=workspace.project.marker, wanted=[file.rule_id for file in workspace.tree.files]
+        wanted = [file.rule_id for file in workspace.tree.files]
+        live = kibana.read_space(marker=workspace.project.marker, wanted=wanted)
+        lists = kibana.exception_lists()
+        content = ListSource(
+            lists,
+            lambda keys: There(live_lists(kibana, lists, keys)),
+            lambda chosen: live_values(kibana, chosen),
         )
         stack = kibana.status().version
-        return _Read(live.rules, kibana.connectors(), kibana.exception_lists(), target.ledger, stack, live.others)
+        yield _Read(live.rules, kibana.connectors(), lists, target.ledger, content, stack, live.others)
 
 
 def _of_export(workspace: Workspace, environment: Environment, source: Path) -> _Read:
@@ -117,22 +163,29 @@ def _of_export(workspace: Workspace, environment: Environment, source: Path) -> 
         text = source.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise DeployerError(f"cannot read {source}: {exc}", hint="name an NDJSON export of Kibana") from exc
-    found = export.completed(export.read_export(text, source.name))
-    return _Read(found.rules, found.connectors, found.lists, ledger_of(workspace, environment))
+    found = export.read_export(text, source.name)
+    full = export.completed(found)
+    by_key = with_items({list_key(body): body for body in found.lists}, found.items)
+    content = ListSource(  # an export has no value lists
+        found.lists, lambda keys: There({key: one for key, one in by_key.items() if key in keys}), lambda _: {}
+    )
+    return _Read(full.rules, full.connectors, full.lists, ledger_of(workspace, environment), content)
 
 
-def _pulled(workspace: Workspace, environment: Environment, options: Options, found: _Read, blocks: Blocks) -> Pulled:
+def _pulled(
+    workspace: Workspace, environment: Environment, options: Options, found: _Read, git: Git, blocks: Blocks
+) -> Pulled:
     tree, record = workspace.tree, found.ledger.head().record
     space = Space(
         connectors=found.connectors,
         lists=with_coming(found.lists, [one.content for one in workspace.lists.lists]),
         names=environment.connectors,
-        links=_links(workspace),
+        links=links_of(workspace.lists),
     )
     merger = Merger(Rendering(environment, space, tree.locate, rewrite_sources), connector_names(space))
     held = frozenset(holds_of(record))
     asked = Asked(options.only, workspace.project.marker, record, held)
-    return taken(found.rules, asked, _git(workspace, environment, tree, found), merger, blocks)
+    return taken(found.rules, asked, git, merger, blocks)
 
 
 def _git(workspace: Workspace, environment: Environment, tree: RuleTree, found: _Read) -> Git:
@@ -156,20 +209,10 @@ def _git(workspace: Workspace, environment: Environment, tree: RuleTree, found: 
     )
 
 
-def _links(workspace: Workspace) -> dict[str, tuple[Mapping[str, Any], ...]]:
-    """Return the exception lists whose files name a rule, by `rule_id`."""
-    found: dict[str, tuple[Mapping[str, Any], ...]] = {}
-    for one in workspace.lists.lists:
-        for rule_id in one.rule_ids:
-            found[rule_id] = (*found.get(rule_id, ()), one.content)
-    return found
-
-
-def _tell(
-    workspace: Workspace, environment: Environment, options: Options, pulled: Pulled, found: _Read, *, overrides: bool
-) -> None:
-    console = workspace.console
-    console.say(pull_text(environment, pulled, found.others, console.style, dry=options.dry))
+def _tell(workspace: Workspace, environment: Environment, options: Options, result: _Result, found: _Read) -> None:
+    console, pulled, lists = workspace.console, result.rules, result.lists
+    said = pull_text(environment, (pulled, lists, result.lists_left), found.others, console.style, dry=options.dry)
+    console.say(said)
     body = {
         "target": environment.target,
         "written": not options.dry,
@@ -183,12 +226,18 @@ def _tell(
             }
             for change in pulled.changes
         ],
-        "environment": environment.path if overrides else None,
+        "lists": [
+            {"path": change.path, "names": list(change.names), "new": change.old is None} for change in lists.changes
+        ],
+        "environment": environment.path if result.settings[0].text != result.settings[1] else None,
         "overridden": {rule_id: list(names) for rule_id, names in pulled.overridden.items()},
         "taken": pulled.taken,
+        "lists_taken": lists.taken,
         "left": dict(pulled.left),
+        "lists_left": dict(result.lists_left),
+        "waiting": lists.waiting,
         "absent": list(pulled.absent),
         "not_read": found.others,
-        "problems": [problem_json(problem) for problem in pulled.problems],
+        "problems": [problem_json(problem) for problem in (*pulled.problems, *lists.problems)],
     }
     console.document("pull", body)

@@ -1,9 +1,10 @@
 """
 Value lists as files: one value a line, or the first column of a CSV, and what has to be sent (facts.md 7.3).
 
-A list is called as its file, `scanner_addresses.txt`, as Kibana itself does with an uploaded file. Its type is what the
-exception items that use it say, or what the first line says (`# type: ip`). Values are a set: order and repetition mean
-nothing. Values that analysts added stay; what git no longer has goes only where git brought it.
+A list is called as its file, `scanner_addresses.txt`, as Kibana itself does with an uploaded file, or as one of the
+first lines says (`# id: scanners`). Its type is what the exception items that use it say, or what one of the first
+lines says (`# type: ip`). Values are a set: order and repetition mean nothing. Values that analysts added stay; what
+git no longer has goes only where git brought it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from deployer.core.canonical import digest
 from deployer.core.dependency import VALUES, Dependency, Kind, key_of
 from deployer.errors import Problem
 
-_TYPE: Final = re.compile(r"#\s*type:\s*([a-z_]+)\s*")
+_SAID: Final = re.compile(r"#\s*(?:type:\s*(?P<type>[a-z_]+)|id:\s*(?P<id>\S.*?))\s*")
 _HEADER: Final = "value"
 _DEFAULT_TYPE: Final = "keyword"
 
@@ -53,12 +54,23 @@ class ValueListFile:
 def read_value_list(path: str, text: str) -> ValueListFile:
     """Return the list of one file. Lines that are blank or begin with `# ` say something to people only."""
     name = path.rpartition("/")[2]
-    said = _TYPE.fullmatch(text.partition("\n")[0].strip())
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("# ", "#\t")) and line != "#"]
-    if said and lines and _TYPE.fullmatch(lines[0].strip()):
-        del lines[0]
-    values = _first_column(lines) if name.endswith(".csv") else (line.strip() for line in lines)
-    return ValueListFile(path, name, said[1] if said else "", tuple(sorted({value for value in values if value})))
+    said: dict[str, str] = {}
+    lines = text.splitlines()
+    start = 0
+    for start, line in enumerate((*lines, "")):  # noqa: B007  # where the values begin
+        found = _SAID.fullmatch(line.strip())
+        if not found:
+            break
+        said |= {key: value for key, value in found.groupdict().items() if value}
+    kept = [line for line in lines[start:] if is_value(line)]
+    values = _first_column(kept) if name.endswith(".csv") else (line.strip() for line in kept)
+    known = tuple(sorted({value for value in values if value}))
+    return ValueListFile(path, said.get("id", name), said.get("type", ""), known)
+
+
+def is_value(line: str) -> bool:
+    """Say whether a line of a file has a value, and is neither blank nor a remark."""
+    return bool(line.strip()) and not line.startswith(("# ", "#\t")) and line != "#"
 
 
 def typed(

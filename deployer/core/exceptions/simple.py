@@ -17,8 +17,10 @@ the field exists, false that it does not, `{ list = "…" }` a value list, and `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from deployer.core.canonical import same
 
 _WORDS: Final = {"expires": "expire_time", "namespace": "namespace_type"}
 
@@ -67,3 +69,29 @@ def _entry(field: str, value: Any) -> dict[str, Any]:
 
 def _operator(*, included: bool) -> str:
     return "included" if included else "excluded"
+
+
+def when_of(entries: Sequence[Any]) -> dict[str, Any] | None:
+    """Return entries as the `when` that gives them back, None for what `when` cannot say."""
+    when: dict[str, Any] = {}
+    for entry in entries:
+        value = _said(entry) if isinstance(entry, Mapping) else None
+        if value is None or not isinstance(entry.get("field"), str) or entry["field"] in when:
+            return None
+        when[entry["field"]] = value
+    try:
+        expanded = [_entry(name, value) for name, value in when.items()]
+    except UnclearError:
+        return None
+    return when if same(expanded, list(entries)) else None
+
+
+def _said(entry: Mapping[str, Any]) -> Any:
+    included = entry.get("operator") == "included"
+    if entry.get("type") == "exists":
+        return included
+    if entry.get("type") == "list":
+        listed = entry.get("list")
+        return {"list": listed.get("id"), "type": listed.get("type")} if isinstance(listed, Mapping) else None
+    value = entry.get("value")
+    return value if included or value is None else {"not": value}

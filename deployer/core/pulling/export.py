@@ -18,6 +18,7 @@ class Export:
     rules: tuple[Body, ...]
     lists: tuple[Body, ...]
     connectors: tuple[Body, ...]
+    items: tuple[Body, ...] = ()
 
 
 def read_export(text: str, name: str) -> Export:
@@ -25,17 +26,18 @@ def read_export(text: str, name: str) -> Export:
     rules: list[Body] = []
     lists: list[Body] = []
     connectors: list[Body] = []
+    items: list[Body] = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         body = _object(line, name, number)
         if IDENTITY in body:
             rules.append(body)
-        elif "list_id" in body and "item_id" not in body:
-            lists.append(body)
+        elif "list_id" in body:
+            (items if "item_id" in body else lists).append(body)
         elif body.get("type") == "action" and isinstance(body.get("attributes"), dict):
             connectors.append(_connector(body))
-    return Export(tuple(rules), tuple(lists), tuple(connectors))
+    return Export(tuple(rules), tuple(lists), tuple(connectors), tuple(items))
 
 
 def _object(line: str, name: str, number: int) -> dict[str, Any]:
@@ -73,7 +75,7 @@ def completed(export: Export) -> Export:
             connectors.setdefault(action.get("id"), unnamed)
         for entry in _objects(rule.get("exceptions_list")):
             lists.setdefault((entry.get("list_id"), entry.get("namespace_type")), entry)
-    return Export(export.rules, tuple(lists.values()), tuple(connectors.values()))
+    return Export(export.rules, tuple(lists.values()), tuple(connectors.values()), export.items)
 
 
 def _objects(value: Any) -> list[Body]:

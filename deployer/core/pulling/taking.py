@@ -73,10 +73,15 @@ class Pulled:
     changes: tuple[Change, ...] = ()
     overridden: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
-    taken: int = 0
+    bodies: tuple[Body, ...] = ()
     left: Mapping[str, int] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def taken(self) -> int:
+        """How many rules were taken; `bodies` are these, as Kibana has them."""
+        return len(self.bodies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ def pull(bodies: Sequence[Body], asked: Asked, git: Git, merger: Merger, blocks:
         changes=tuple(changes),
         overridden=overridden,
         names={taken.live.rule_id: taken.live.name for taken in all_taken},
-        taken=len(all_taken),
+        bodies=tuple(taken.live.body for taken in all_taken),
         left=dict(left),
         absent=tuple(sorted(rule_id for rule_id, file in git.here.items() if rule_id not in seen and _is(file, asked))),
         problems=tuple(sorted(problems)),
