@@ -6,17 +6,13 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.project import Ran, new_project
+from tests.support.project import new_project
+from tests.support.pull_world import RULES, SECRETS, World, content, imported
 from tests.support.sandbox import Sandbox, query_rule, running
 from tests.support.shared import corpus, needs_shared, rule_pairs
-
-RULES = "/api/detection_engine/rules"
-TARGET = '[kibana]\nurl = "{url}"\nspace = "{space}"\nusername = "elastic"\npassword = "env:PASSWORD"\n'
-SECRETS = {"PASSWORD": "changeme", "DEPLOYER_HOSTS": "127.0.0.1"}
 
 
 @pytest.fixture(scope="module")
@@ -26,48 +22,6 @@ def kibana(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield sandbox
 
 
-class World:
-    """A space of the sandbox and a project that deploys to it."""
-
-    def __init__(self, kibana: Sandbox, root: Path, space: str, environment: str = "") -> None:
-        self.kibana, self.space = kibana, space
-        assert kibana.request("POST", "/api/spaces/space", {"id": space, "name": space}).status == 200
-        self.project = new_project(root, environment=TARGET.format(url=kibana.url, space=space) + environment)
-
-    def create(self, rule_id: str = "r-1", **fields: Any) -> dict[str, Any]:
-        """Create a rule as an analyst does."""
-        return self.kibana.create(query_rule(rule_id, **fields), space=self.space, user="soc-day")
-
-    def edit(self, rule_id: str, **fields: Any) -> None:
-        """Edit a rule as an analyst does."""
-        path = f"/s/{self.space}{RULES}"
-        answer = self.kibana.request("PATCH", path, {"rule_id": rule_id, **fields}, user="soc-day")
-        assert answer.status == 200, answer.body
-
-    def run(self, *words: str) -> Ran:
-        """Run the program, which must succeed."""
-        ran = self.project.run(*words, **SECRETS)
-        assert ran.code == 0, ran.err + ran.out
-        return ran
-
-    def pull(self, *words: str) -> dict[str, Any]:
-        """Pull; returns the document."""
-        return self.run("pull", "-e", "s", *words, "--json").document
-
-    def plan(self) -> dict[str, Any]:
-        """Plan; returns the document of the one plan."""
-        return self.run("plan", "-e", "s", "--adopt", "--json").document
-
-    def texts(self) -> dict[str, bytes]:
-        """Every file of the project that a person writes."""
-        paths = [path for path in self.project.root.rglob("*.toml") if ".deployer" not in path.parts]
-        return {path.relative_to(self.project.root).as_posix(): path.read_bytes() for path in paths}
-
-    def written(self) -> int:
-        """How many rule writes Kibana has seen."""
-        return len(self.kibana.writes())
-
-
 _numbers = itertools.count(1)
 
 
@@ -75,13 +29,6 @@ _numbers = itertools.count(1)
 def world(kibana: Sandbox, tmp_path: Path) -> World:
     """A fresh space and a fresh project."""
     return World(kibana, tmp_path, f"pull-{next(_numbers)}")
-
-
-def content(plan: dict[str, Any]) -> list[Any]:
-    """What a plan would change besides adopting."""
-    (found,) = plan["plans"]
-    assert found["notes"]["blocked"] == []
-    return [change for change in found["changes"] if change["before"] or change["after"]]
 
 
 def test_a_space_becomes_files_and_the_plan_after_it_only_adopts(world: World) -> None:
@@ -301,16 +248,3 @@ def test_the_whole_corpus_comes_back_empty(world: World) -> None:
 
     assert found["taken"] > 2000
     assert content(world.plan()) == []
-
-
-def imported(world: World, bodies: list[dict[str, Any]]) -> int:
-    """Import rules as detection-rules' CLI does; returns how many Kibana took."""
-    lines = "".join(json.dumps(body) + "\n" for body in bodies)
-    form = (
-        b'--X\r\nContent-Disposition: form-data; name="file"; filename="rules.ndjson"\r\n'
-        b"Content-Type: application/ndjson\r\n\r\n" + lines.encode() + b"\r\n--X--\r\n"
-    )
-    path = f"/s/{world.space}{RULES}/_import?overwrite=true"
-    answer = world.kibana.request("POST", path, form, headers={"content-type": "multipart/form-data; boundary=X"})
-    assert answer.status == 200, answer.body
-    return int(answer.json["success_count"])

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from deployer.core.dependency import Kind, key_of
+from deployer.core.dependency import AGNOSTIC, Kind, key_of
 from deployer.core.exceptions.diff import LiveList
 from deployer.core.ports import Body
 
@@ -41,12 +41,14 @@ def chosen_lists(
     keys: set[str] = set()
     for body in containers:
         key = list_key(body)
-        free = whole and (key in git.here or (body.get("type") == "detection" and key not in foreign))
+        own = body.get("namespace_type") != AGNOSTIC  # an agnostic list that no rule here names is of other spaces
+        free = whole and own and body.get("type") == "detection" and key not in foreign
+        taken_along = key in ours or (whole and key in git.here) or free
         if key in git.all and key not in git.here:
             left[ELSEWHERE] += 1
-        elif (key in ours or free) and (body["list_id"] != KIBANAS_OWN or key in git.here):
+        elif taken_along and (body["list_id"] != KIBANAS_OWN or key in git.here):
             keys.add(key)
-        elif whole and body["list_id"] != KIBANAS_OWN:
+        elif own and body["list_id"] != KIBANAS_OWN:
             left[FOREIGN] += 1
     return Chosen(frozenset(keys), dict(left) if whole else {})
 
