@@ -54,7 +54,7 @@ def look(workspace: Workspace, env: tuple[str, ...]) -> Report:
     """Return the report of the project and of these targets; without any, of the project alone."""
     environments = _in_order(workspace.targets(env)) if env else ()
     tree = workspace.sound_tree()
-    raise_errors(workspace.lists.problems)
+    raise_errors((*workspace.lists.problems, *workspace.prebuilt.problems))
     decisions = decided(workspace, environments)
     looked: list[Looked] = []
     failed: list[Failed] = []
@@ -73,14 +73,15 @@ def look(workspace: Workspace, env: tuple[str, ...]) -> Report:
     checkout = workspace.checkout
     made_at = max((one.plan.made_at for one in looked), default=workspace.clock.now().isoformat(timespec="seconds"))
     source = Source(workspace.project.name, made_at, checkout.commit, checkout.branch, checkout.clean)
-    return make_report(source, Repository(tree.files, workspace.lists.lists, load_attack()), looked, failed)
+    files = Repository(tree.files, workspace.prebuilt.files, workspace.lists.lists, load_attack())
+    return make_report(source, files, looked, failed)
 
 
 def _look(workspace: Workspace, environment: Environment, decisions: tuple[Decision, ...] | None) -> Looked:
     """Read one target once: its plan, and from the same reading its drift and how its rules are doing."""
     promotes = environment.rules.source == "promoted"
     with to_read(workspace, environment) as target:
-        made = planned(target, Wishes())
+        made = planned(target, Wishes(), checked=False)
         plan, record = made.plan, made.record
         stack = plan.provenance.stack
         now = datetime.fromisoformat(plan.made_at)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from deployer.core.checks.attack import slug
@@ -74,7 +74,7 @@ class Universe:
 class Mapped:
     """
     One rule as coverage sees it: the ids it names, whether it is written in git (and not deprecated), the targets where
-    it runs, and those where it is switched off.
+    it runs, and those where it is switched off. `others` has the ids that it names in a target, where they are others.
     """
 
     rule_id: str
@@ -82,6 +82,12 @@ class Mapped:
     written: bool
     runs: frozenset[str] = frozenset()
     off: frozenset[str] = frozenset()
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def names(self, target: str = "") -> set[str]:
+        """Return the ids that it counts for in a target (in git), with the techniques of its subtechniques."""
+        named = self.others.get(target, self.techniques)
+        return {*named, *(name.partition(".")[0] for name in named)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +157,26 @@ def techniques_of(entries: Iterable[Entry]) -> tuple[str, ...]:
 
 def spots(known: Universe, rules: Iterable[Mapped], targets: Sequence[str]) -> tuple[Spot, ...]:
     """Return every technique of the universe with its rules, sorted by id."""
-    found: dict[str, list[Mapped]] = {}
+    runs: dict[tuple[str, str], list[str]] = {}
+    off: dict[tuple[str, str], list[str]] = {}
+    written: dict[str, list[str]] = {}
     for rule in rules:
-        for name in {*rule.techniques, *(name.partition(".")[0] for name in rule.techniques)}:
-            found.setdefault(name, []).append(rule)
-    return tuple(_spot(name, known.techniques[name], found.get(name, []), targets) for name in sorted(known.techniques))
-
-
-def _spot(name: str, technique: Technique, rules: Sequence[Mapped], targets: Sequence[str]) -> Spot:
-    above, dot, _ = name.partition(".")
-    return Spot(
-        name,
-        technique.name,
-        tuple(sorted(technique.tactics)),
-        above if dot else "",
-        {target: tuple(rule.rule_id for rule in rules if target in rule.runs) for target in targets},
-        {target: tuple(rule.rule_id for rule in rules if target in rule.off) for target in targets},
-        tuple(rule.rule_id for rule in rules if rule.written),
+        for target in targets:
+            if target in rule.runs or target in rule.off:
+                found = runs if target in rule.runs else off
+                for name in rule.names(target):
+                    found.setdefault((name, target), []).append(rule.rule_id)
+        for name in rule.names() if rule.written else ():
+            written.setdefault(name, []).append(rule.rule_id)
+    return tuple(
+        Spot(
+            name,
+            known.techniques[name].name,
+            tuple(sorted(known.techniques[name].tactics)),
+            name.partition(".")[0] if "." in name else "",
+            {target: tuple(runs.get((name, target), ())) for target in targets},
+            {target: tuple(off.get((name, target), ())) for target in targets},
+            tuple(written.get(name, ())),
+        )
+        for name in sorted(known.techniques)
     )

@@ -23,7 +23,7 @@ from deployer.core.plan import Held, Plan
 from deployer.core.promotion import Decision
 from deployer.core.review import review
 from deployer.core.rule_file import RuleFile
-from deployer.core.subjects import Subject, subjects_of
+from deployer.core.subjects import Subject, Variant, subjects_of, variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +104,20 @@ class Source:
 
 @dataclass(frozen=True)
 class Repository:
-    """The files of the project: rules, exception lists, and ATT&CK where it is installed."""
+    """The project's files: rules, what is set on Elastic's rules, exception lists; ATT&CK where it is installed."""
 
     files: tuple[RuleFile, ...]
+    tuned: tuple[RuleFile, ...] = ()
     lists: tuple[ListFile, ...] = ()
     catalogue: Catalogue | None = None
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a report shows. `subjects` has every rule of git and of the targets, by name."""
+    """
+    Everything that a report shows. `subjects` has every rule of git and of the targets, by name;
+    `variants`, by target, those that are something else there.
+    """
 
     source: Source
     targets: tuple[TargetReport, ...]
@@ -126,6 +130,7 @@ class Report:
     spots: tuple[Spot, ...]
     endings: tuple[Ending, ...] = ()
     cells: Mapping[str, tuple[Cell | None, ...]] = field(default_factory=dict, repr=False)
+    variants: Mapping[str, Mapping[str, Variant]] = field(default_factory=dict, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,11 +147,17 @@ def make_report(
     source: Source, repository: Repository, looked: Sequence[Looked], failed: Sequence[Failed] = ()
 ) -> Report:
     """Return the report of the project and of the targets that were read, in their order."""
-    found = matrix([one.state for one in looked], {file.rule_id: file.name for file in repository.files})
-    subjects, entries = subjects_of(repository.files, [one.state.live for one in looked], found)
+    found = matrix(
+        [one.state for one in looked], {file.rule_id: file.name for file in (*repository.files, *repository.tuned)}
+    )
+    subjects, entries = subjects_of(repository.files, repository.tuned, [one.state.live for one in looked], found)
     cells = {row.rule_id: row.cells for row in found.rows}
+    others: dict[str, dict[str, Variant]] = {}
+    for one in looked:
+        others[one.state.name], more = variants(subjects, one.state.live)
+        entries += more
     known = universe(repository.catalogue, entries)
-    mapped = [_mapped(subject, found.targets, cells.get(subject.rule_id, ())) for subject in subjects]
+    mapped = [_mapped(subject, found.targets, cells.get(subject.rule_id, ()), others) for subject in subjects]
     return Report(
         source=source,
         targets=tuple(_target(one, found, place) for place, one in enumerate(looked)),
@@ -159,10 +170,16 @@ def make_report(
         spots=spots(known, mapped, found.targets),
         endings=endings(repository.lists, datetime.fromisoformat(source.made_at)),
         cells=cells,
+        variants=others,
     )
 
 
-def _mapped(subject: Subject, targets: Sequence[str], cells: Sequence[Cell | None]) -> Mapped:
+def _mapped(
+    subject: Subject,
+    targets: Sequence[str],
+    cells: Sequence[Cell | None],
+    others: Mapping[str, Mapping[str, Variant]],
+) -> Mapped:
     there = [(target, cell) for target, cell in zip(targets, cells, strict=False) if cell is not None and present(cell)]
     return Mapped(
         subject.rule_id,
@@ -170,6 +187,7 @@ def _mapped(subject: Subject, targets: Sequence[str], cells: Sequence[Cell | Non
         subject.written,
         frozenset(target for target, cell in there if cell.enabled),
         frozenset(target for target, cell in there if not cell.enabled),
+        {name: rules[subject.rule_id].techniques for name, rules in others.items() if subject.rule_id in rules},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from deployer.core.checks.check import Entry, threats_in
@@ -35,10 +35,37 @@ class Subject:
     written: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What a target runs of a rule, where that is not what git says: an older content, an overlay, an edit."""
+
+    severity: str
+    techniques: tuple[str, ...]
+
+
+def variants(subjects: Iterable[Subject], space: SpaceRead) -> tuple[dict[str, Variant], list[Entry]]:
+    """Return the rules of a space whose severity or techniques are others than those of git, with what they name."""
+    live = by_rule_id(space.rules)[0]
+    found: dict[str, Variant] = {}
+    entries: list[Entry] = []
+    for subject in subjects:
+        if subject.rule_id in live:
+            threats = list(threats_in(live[subject.rule_id].body))
+            variant = Variant(live[subject.rule_id].severity, techniques_of(threats))
+            if (variant.severity, variant.techniques) != (subject.severity, subject.techniques):
+                found[subject.rule_id] = variant
+                entries += threats
+    return found, entries
+
+
 def subjects_of(
-    files: Iterable[RuleFile], spaces: Iterable[SpaceRead], found: Matrix
+    files: Iterable[RuleFile], tuned: Iterable[RuleFile], spaces: Iterable[SpaceRead], found: Matrix
 ) -> tuple[tuple[Subject, ...], list[Entry]]:
-    """Return every rule of git, and those that only a target has, with all that they say of ATT&CK."""
+    """
+    Return every rule of git, and those that only a target has, with all that they say of ATT&CK. What Elastic's rules
+    are, of which git only sets something (`tuned`), a target says.
+    """
+    paths = {file.rule_id: file.path for file in tuned}
     result: dict[str, Subject] = {}
     entries: list[Entry] = []
     for file in files:
@@ -51,7 +78,9 @@ def subjects_of(
         if row.rule_id not in result:
             threats = list(threats_in(live.body)) if live else []
             entries += threats
-            result[row.rule_id] = _only_live(row.rule_id, row.name, live, threats)
+            subject = _only_live(row.rule_id, row.name, live, threats)
+            path = paths.get(row.rule_id, "")
+            result[row.rule_id] = replace(subject, path=path, written=bool(path))
     return tuple(sorted(result.values(), key=lambda one: (one.name.casefold(), one.rule_id))), entries
 
 

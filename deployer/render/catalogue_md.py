@@ -28,14 +28,14 @@ def catalogue_markdown(found: Report) -> str:
     gone = [subject for subject in found.subjects if subject not in set(current)]
     parts = [*_head(found, current)]
     for tactic, subjects in _by_tactic(current):
-        parts += [f"## {escaped(tactic)}", "", *_table(found, subjects), ""]
+        parts += [f"## {escaped(cut(line(tactic), _LONGEST))}", "", *_table(found, subjects), ""]
     if gone:
         parts += ["## Deprecated", "", *_table(found, gone), ""]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
 def _head(found: Report, subjects: Sequence[Subject]) -> Iterator[str]:
-    yield f"# Rules of {escaped(found.source.project) or 'this project'}"
+    yield f"# Rules of {escaped(cut(line(found.source.project), _LONGEST)) or 'this project'}"
     yield ""
     counts = Counter(subject.severity for subject in subjects)
     words = ", ".join(f"{counts[word]} {word}" for word in reversed(SEVERITIES) if counts[word])
@@ -62,12 +62,12 @@ def _table(found: Report, subjects: Sequence[Subject]) -> Iterator[str]:
             [
                 f"**{escaped(cut(line(subject.name), _LONGEST))}**",
                 escaped(_first_sentence(subject.description)),
-                escaped(subject.severity),
-                escaped(subject.type),
-                ", ".join(escaped(name) for name in subject.techniques),
+                escaped(cut(line(subject.severity), 20)),
+                escaped(cut(line(subject.type), 40)),
+                ", ".join(escaped(cut(line(name), 20)) for name in subject.techniques[:20]),
                 escaped(subject.updated),
                 *(_where(cell) for cell in found.cells.get(subject.rule_id, (None,) * len(found.names))),
-                escaped(subject.path),
+                escaped(cut(line(subject.path), _LONGEST)),
             ]
         )
 

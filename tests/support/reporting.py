@@ -79,7 +79,7 @@ def report(
 ) -> Report:
     """The report of these files and targets."""
     source = Source(project, NOW, "0123456789abcdef", "main")
-    return make_report(source, Repository(tuple(files), (), catalogue), targets, failed)
+    return make_report(source, Repository(tuple(files), catalogue=catalogue), targets, failed)
 
 
 def big(count: int, targets: int, name: str = "Rule {}", seed: int = 0) -> Report:

@@ -8,7 +8,16 @@
   const places = new Map(data.spots.map(([id], place) => [id, place]));
   const parents = data.spots.map(([id, parent]) => parent && places.has(parent) ? places.get(parent) : -1);
   // what a rule counts for: its techniques, and those that its subtechniques belong to
-  const spots = data.rules.map((rule) => [...new Set(rule[4].flatMap((spot) => parents[spot] < 0 ? [spot] : [spot, parents[spot]]))]);
+  const above = (own) => [...new Set(own.flatMap((spot) => parents[spot] < 0 ? [spot] : [spot, parents[spot]]))];
+  const spots = data.rules.map((rule) => above(rule[4]));
+  // a target may run another content: what a rule is there, by the place of the target
+  for (const rule of data.rules) {
+    const there = {};
+    for (const [severity, own, places] of rule[7]) [...places].forEach((is, place) => { if (is === "1") there[place] = [severity, own]; });
+    rule[7] = there;
+  }
+  const severityIn = (rule, env) => rule[7][env] ? rule[7][env][0] : rule[0];
+  const spotsIn = (number, env) => data.rules[number][7][env] ? above(data.rules[number][7][env][1]) : spots[number];
   const texts = new Array(data.rules.length);
   const names = new Map();
   for (const row of document.querySelectorAll(".all tr[data-r]")) names.set(Number(row.dataset.r), row.cells[0].textContent);
@@ -24,18 +33,28 @@
   const fits = (number, ask) => {
     const rule = data.rules[number];
     if (!rule) return true;
-    return (ask.severity < 0 || rule[0] === ask.severity) && (ask.type < 0 || rule[1] === ask.type) && ask.words.every((word) => text(number).includes(word));
+    return (ask.severity < 0 || severityIn(rule, ask.env) === ask.severity) && (ask.type < 0 || rule[1] === ask.type) && ask.words.every((word) => text(number).includes(word));
   };
-  const runs = (rule, env) => {
-    if (env === "git" || !data.targets.length) return rule[3] === 1;
-    return env === "" ? rule[2].includes("2") : rule[2][Number(env)] === "2";
-  };
+  const inGit = (env) => env === "git" || !data.targets.length;
+
+  // the techniques for which a rule runs where that is asked, and those for which it is there at all
+  function counts(number, ask) {
+    const rule = data.rules[number];
+    const on = [...rule[2]].flatMap((state, place) => state === "2" ? [place] : []);
+    const any = new Set(spots[number]);
+    for (const place of Object.keys(rule[7])) spotsIn(number, place).forEach((spot) => any.add(spot));
+    if (inGit(ask.env)) return [rule[3] ? spots[number] : [], any];
+    if (ask.env !== "") return [rule[2][ask.env] === "2" ? spotsIn(number, ask.env) : [], any];
+    return [new Set(on.flatMap((place) => spotsIn(number, place))), any];
+  }
 
   function heat(fitting, ask) {
     const running = new Array(data.spots.length).fill(0), any = new Array(data.spots.length).fill(0);
     for (const number of fitting) {
-      const on = runs(data.rules[number], ask.env);
-      for (const spot of spots[number]) { any[spot] += 1; if (on) running[spot] += 1; }
+      if (!data.rules[number][3] && !/[12]/.test(data.rules[number][2])) continue;  // deprecated, and nowhere
+      const [here, anywhere] = counts(number, ask);
+      here.forEach((spot) => { running[spot] += 1; });
+      anywhere.forEach((spot) => { any[spot] += 1; });
     }
     for (const column of document.querySelectorAll(".tactic")) {
       let covered = 0;
@@ -47,7 +66,7 @@
       }
       column.querySelector(".covered").textContent = covered;
     }
-    const where = ask.env === "git" || !data.targets.length ? "in git" : ask.env === "" ? "that run in any environment" : "that run in " + data.targets[Number(ask.env)];
+    const where = inGit(ask.env) ? "in git" : ask.env === "" ? "that run in any environment" : "that run in " + data.targets[Number(ask.env)];
     document.getElementById("heat-says").textContent = "Rules " + where + (narrowed(ask) ? ", of those that the filters show." : ".");
   }
 
@@ -57,7 +76,8 @@
     const found = data.types.map(() => columns.map(() => 0));
     for (const number of fitting) {
       const rule = data.rules[number];
-      if (rule[1] >= 0 && rule[0] >= 0 && (ask.env === "" ? rule[3] === 1 : there(rule, ask.env))) found[rule[1]][columns.length - 1 - rule[0]] += 1;
+      const severity = severityIn(rule, ask.env);
+      if (rule[1] >= 0 && severity >= 0 && (ask.env === "" ? rule[3] === 1 : there(rule, ask.env))) found[rule[1]][columns.length - 1 - severity] += 1;
     }
     const write = (row, numbers) => [...row.cells].slice(1).forEach((cell, place) => { cell.textContent = (place < numbers.length ? numbers[place] : numbers.reduce((a, b) => a + b, 0)).toLocaleString("en"); });
     for (const row of table.querySelectorAll("tr[data-t]")) write(row, found[row.dataset.t]);

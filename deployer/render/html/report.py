@@ -18,7 +18,7 @@ from deployer.render.html.report_attack import attack_view
 from deployer.render.report_text import changes_in_words
 from deployer.render.style import plural
 
-CELLS: Final = 60_000
+CELLS: Final = 40_000
 """Cells of the table of rules beyond which it is cut, the rules with something to say first."""
 SHOWN: Final = 300
 """Rows of every other list; the rest is counted, with the command that lists it."""
@@ -199,23 +199,32 @@ def _oldest(found: Report) -> list[Subject]:
 
 
 def _island(found: Report) -> Mapping[str, Any]:
-    """Return what the filters know of each rule, tags and techniques by their place in a list of their own."""
+    """
+    Return what the filters know of each rule, tags and techniques by their place in a list of their own. Last comes
+    what a rule is in targets where it is something else: severity, techniques, a sign per target, 1 where it is so.
+    """
     tags: dict[str, int] = {}
     spots = {spot.id: number for number, spot in enumerate(found.spots)}
     types = {word: number for number, word in enumerate(_types(found))}
     empty: tuple[Cell | None, ...] = (None,) * len(found.names)
 
+    def named(techniques: Sequence[str]) -> list[int]:
+        return sorted({spots[name] for name in techniques if name in spots})
+
     def rule(subject: Subject) -> Iterator[Any]:
-        cells = found.cells.get(subject.rule_id, empty)
-        yield SEVERITIES.index(subject.severity) if subject.severity in SEVERITIES else -1
+        others = [found.variants[name].get(subject.rule_id) for name in found.names]
+        yield _severity(subject.severity)
         yield types.get(subject.type, -1)
-        yield "".join(
-            "2" if cell and cell.enabled and present(cell) else "1" if present(cell) else "0" for cell in cells
-        )
+        yield "".join(_there(cell) for cell in found.cells.get(subject.rule_id, empty))
         yield int(subject.written)
-        yield sorted({spots[name] for name in subject.techniques if name in spots})
+        yield named(subject.techniques)
         yield [tags.setdefault(tag, len(tags)) for tag in map(short, (*subject.tags, *subject.tactics))]
         yield short(f"{subject.rule_id} {subject.path}")
+        yield [
+            [_severity(one.severity), named(one.techniques), "".join(str(int(other == one)) for other in others)]
+            for one in dict.fromkeys(others)
+            if one
+        ]
 
     rules = [list(rule(subject)) for subject in found.subjects[:ISLAND]]
     return {
@@ -226,6 +235,17 @@ def _island(found: Report) -> Mapping[str, Any]:
         "tags": list(tags),
         "rules": rules,
     }
+
+
+def _severity(word: str) -> int:
+    return SEVERITIES.index(word) if word in SEVERITIES else -1
+
+
+def _there(cell: Cell | None) -> str:
+    """Return how a target stands to a rule, as one sign: 0 not there, 1 off, 2 on."""
+    if cell is None or not present(cell):
+        return "0"
+    return "2" if cell.enabled else "1"
 
 
 __all__ = ["CELLS", "SHOWN", "ago", "report_html"]
