@@ -514,14 +514,17 @@ def pull(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; name what would change.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what would change, line by line.")] = False,
+    prebuilt: Annotated[
+        bool, typer.Option("--prebuilt", help="Also what is set on Elastic's own rules, into prebuilt/.")
+    ] = False,
     json_: Json = False,
 ) -> None:
-    """Bring what Kibana has into rule files. Writes nothing to Kibana."""
+    """Bring rules and lists of Kibana into files. Writes nothing to Kibana."""
     from deployer.commands import pull as command
     from deployer.commands.wishing import wishes
 
     asked = wishes(only, None, None, adopt=False)
-    options = command.Options(tuple(env), asked.only, source, dry_run, diff)
+    options = command.Options(tuple(env), asked.only, source, dry_run, diff, prebuilt)
     raise typer.Exit(command.pull(_workspace(ctx, json_), options))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployer.adapters.environments import toml_files
@@ -29,6 +29,7 @@ from deployer.core.pulling.names import connector_names
 from deployer.core.pulling.places import default_template
 from deployer.core.pulling.taking import Asked, Git, Pulled
 from deployer.core.pulling.taking import pull as taken
+from deployer.core.pulling.tuned import NEW_FILE, Entries, TunedPulled, pull_tuned
 from deployer.core.references import Space, with_coming
 from deployer.core.rule_file import RuleFile
 from deployer.core.selector import Selector
@@ -37,7 +38,7 @@ from deployer.errors import DeployerError, ExitCode, UsageError
 from deployer.executor.ledger import Ledger
 from deployer.queries.esql_source import rewrite_sources
 from deployer.render.json_text import problem_json
-from deployer.render.pull_text import diff_text, pull_text
+from deployer.render.pull_text import Told, diff_text, pull_text
 
 _EMPTY = frozenset({"no-rules", "no-rule-folder"})
 """Problems of a tree that a pull is about to fill."""
@@ -52,6 +53,7 @@ class Options:
     source: Path | None = None
     dry_run: bool = False
     diff: bool = False
+    prebuilt: bool = False
 
     @property
     def dry(self) -> bool:
@@ -78,6 +80,7 @@ class _Result:
 
     rules: Pulled
     lists: ListsPulled
+    tuned: TunedPulled
     lists_left: Mapping[str, int]
     settings: tuple[TextFile, str]
 
@@ -85,7 +88,8 @@ class _Result:
     def files(self) -> list[tuple[str, str | None, str]]:
         """Path, old text (None: a new file) and new text of every file that is written, but the environment's."""
         rules = [(change.path, change.old, change.text) for change in self.rules.changes]
-        return [*rules, *((change.path, change.old, change.text) for change in self.lists.changes)]
+        others = (*self.lists.changes, *self.tuned.changes)
+        return [*rules, *((change.path, change.old, change.text) for change in others)]
 
 
 def pull(workspace: Workspace, options: Options) -> int:
@@ -110,14 +114,15 @@ def _result(workspace: Workspace, environment: Environment, options: Options, fo
     blocks = Blocks(environment, read(settings.text))
     git = _git(workspace, environment, workspace.tree, found)
     pulled = _pulled(workspace, environment, options, found, git, blocks)
+    tuned = _tuned(workspace, environment, options, found) if options.prebuilt else TunedPulled()
     if options.only and not (pulled.taken or pulled.left or pulled.problems):
         raise DeployerError("--only chooses no rule that is there", hint="nothing was written")
-    taken = {body["rule_id"] for body in pulled.bodies}
+    taken = {body["rule_id"] for body in (*pulled.bodies, *tuned.bodies)}
     others = tuple(body for body in found.rules if body.get("rule_id") not in taken)
-    named = Named(pulled.bodies, others, tuple(workspace.tree.files), tuple(git.here.values()))
+    named = Named((*pulled.bodies, *tuned.bodies), others, tuple(workspace.tree.files), tuple(git.here.values()))
     whole = not options.only
     lists, chosen = pull_all_lists(workspace, environment, found.content, found.ledger, named, whole=whole)
-    return _Result(pulled, lists, chosen.left, (settings, blocks.text(settings.text)))
+    return _Result(_without(pulled, tuned), lists, tuned, chosen.left, (settings, blocks.text(settings.text)))
 
 
 def _write(workspace: Workspace, result: _Result) -> None:
@@ -175,17 +180,44 @@ def _of_export(workspace: Workspace, environment: Environment, source: Path) -> 
 def _pulled(
     workspace: Workspace, environment: Environment, options: Options, found: _Read, git: Git, blocks: Blocks
 ) -> Pulled:
-    tree, record = workspace.tree, found.ledger.head().record
+    record = found.ledger.head().record
+    merger = _merger(workspace, environment, found)
+    held = frozenset(holds_of(record))
+    asked = Asked(options.only, workspace.project.marker, record, held)
+    return taken(found.rules, asked, git, merger, blocks)
+
+
+def _merger(workspace: Workspace, environment: Environment, found: _Read) -> Merger:
     space = Space(
         connectors=found.connectors,
         lists=with_coming(found.lists, [one.content for one in workspace.lists.lists]),
         names=environment.connectors,
         links=links_of(workspace.lists),
     )
-    merger = Merger(Rendering(environment, space, tree.locate, rewrite_sources), connector_names(space))
-    held = frozenset(holds_of(record))
-    asked = Asked(options.only, workspace.project.marker, record, held)
-    return taken(found.rules, asked, git, merger, blocks)
+    return Merger(Rendering(environment, space, workspace.tree.locate, rewrite_sources), connector_names(space))
+
+
+def _tuned(workspace: Workspace, environment: Environment, options: Options, found: _Read) -> TunedPulled:
+    """Return what is set on Elastic's rules, for the entries of prebuilt/."""
+    raise_errors(workspace.prebuilt.problems)
+    folders = workspace.project.prebuilt
+    if not folders:
+        raise UsageError("--prebuilt needs a folder", hint='prebuilt = "prebuilt" in deployer.toml')
+    files = workspace.prebuilt.files
+    here, _ = selected(files, environment, found.stack)
+    entries = Entries(
+        {file.rule_id: file for file in files},
+        frozenset(file.rule_id for file in here),
+        lambda path: read_text(workspace.root / path).text if (workspace.root / path).exists() else None,
+        f"{folders[0]}/{NEW_FILE}",
+    )
+    return pull_tuned(found.rules, options.only, entries, _merger(workspace, environment, found))
+
+
+def _without(pulled: Pulled, tuned: TunedPulled) -> Pulled:
+    """Return the rules that were pulled, without counting as left those of Elastic's whose entries were taken."""
+    left = {reason: count - (len(tuned.bodies) if reason == "prebuilt" else 0) for reason, count in pulled.left.items()}
+    return replace(pulled, left={reason: count for reason, count in left.items() if count})
 
 
 def _git(workspace: Workspace, environment: Environment, tree: RuleTree, found: _Read) -> Git:
@@ -211,8 +243,8 @@ def _git(workspace: Workspace, environment: Environment, tree: RuleTree, found: 
 
 def _tell(workspace: Workspace, environment: Environment, options: Options, result: _Result, found: _Read) -> None:
     console, pulled, lists = workspace.console, result.rules, result.lists
-    said = pull_text(environment, (pulled, lists, result.lists_left), found.others, console.style, dry=options.dry)
-    console.say(said)
+    told = Told(pulled, lists, result.tuned, result.lists_left)
+    console.say(pull_text(environment, told, found.others, console.style, dry=options.dry))
     body = {
         "target": environment.target,
         "written": not options.dry,
@@ -228,6 +260,10 @@ def _tell(workspace: Workspace, environment: Environment, options: Options, resu
         ],
         "lists": [
             {"path": change.path, "names": list(change.names), "new": change.old is None} for change in lists.changes
+        ],
+        "prebuilt": [
+            {"path": change.path, "names": list(change.names), "new": change.old is None}
+            for change in result.tuned.changes
         ],
         "environment": environment.path if result.settings[0].text != result.settings[1] else None,
         "overridden": {rule_id: list(names) for rule_id, names in pulled.overridden.items()},

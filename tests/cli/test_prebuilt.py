@@ -432,3 +432,42 @@ def test_elastics_update_between_read_and_write_stays(world: World) -> None:
     assert (rule["version"], rule["enabled"], len(rule["actions"])) == (2, True, 1)
     assert "(version 2)" in rule["description"]
     assert rule["rule_source"]["is_customized"] is False
+
+
+def test_what_is_set_on_elastics_rules_is_pulled_and_nothing_else(kibana: Sandbox, tmp_path: Path) -> None:
+    """`pull --prebuilt`: entries keep their comments and what they leave open; the plan after it is empty."""
+    world = World(kibana, tmp_path, 5)
+    one, two, three, four, _ = world.ids
+    soc = {"name": "SOC", "connector_type_id": ".slack", "config": {}, "secrets": {"webhookUrl": "https://x.example"}}
+    id_ = kibana.request("POST", f"/s/{world.space}/api/actions/connector", soc).json["id"]
+    made = {"list_id": "build", "name": "Build", "description": "d", "type": "detection", "namespace_type": "single"}
+    build = kibana.request("POST", f"/s/{world.space}/api/exception_lists", made).json
+    link = {key: build[key] for key in ("id", "list_id", "type", "namespace_type")}
+    frequency = {"summary": True, "notifyWhen": "onActiveAlert", "throttle": None}
+    action = {"id": id_, "action_type_id": ".slack", "group": "default", "params": {"message": "m"}}
+    world.edit(one, actions=[{**action, "frequency": frequency}], exceptions_list=[link])
+    world.edit(two, enabled=True)
+    world.edit(three, enabled=True)
+    world.edit(four, exceptions_list=[link])
+    world.entries((two, 'name = "Two"  # ours\nenabled = false  # too loud\n'), (four, "enabled = false\n"))
+    writes = len(kibana.writes())
+
+    found = world.run("pull", "-e", "s", "--prebuilt", "--json")
+
+    assert found.code == 0, found.err
+    assert len(kibana.writes()) == writes
+    assert found.document["left"] == {"prebuilt": 1}
+    assert [entry["path"] for entry in found.document["prebuilt"]] == ["prebuilt/elastic.toml", "prebuilt/pulled.toml"]
+    own = (world.project.root / "prebuilt/elastic.toml").read_text("utf-8")
+    assert 'name = "Two"  # ours\nenabled = true  # too loud\n' in own
+    assert "exceptions" not in own
+    new = (world.project.root / "prebuilt/pulled.toml").read_text("utf-8")
+    assert 'connector = "SOC"' in new
+    assert 'exceptions = ["build"]' in new
+    assert (world.project.root / "exceptions/build.toml").is_file()
+    plan = world.plan("--adopt")
+    assert [change for change in plan["changes"] if change.get("prebuilt")] == []
+    world.apply("--adopt")
+    texts = {path: path.read_bytes() for path in world.project.root.rglob("*.toml")}
+    assert world.run("pull", "-e", "s", "--prebuilt").code == 0
+    assert {path: path.read_bytes() for path in world.project.root.rglob("*.toml")} == texts
