@@ -125,6 +125,7 @@ def _judged_here(workspace: Workspace, environment: Environment, plan: Plan, opt
 
 def _planned(carrier: Carrier, environment: Environment, options: Options) -> dict[str, Any]:
     workspace = carrier.workspace
+    workspace.load_ahead()
     with to_write(workspace, environment) as target:
         with carrier.guarded():
             recover_first(carrier, target, _manner(workspace, options))

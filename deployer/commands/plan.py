@@ -44,6 +44,7 @@ class Options:
 def plan(workspace: Workspace, options: Options) -> int:
     """Show the plan of every target; save it if asked. Returns 0, or 3 for changes with `--detailed-exitcode`."""
     environments = workspace.targets(options.env)
+    workspace.load_ahead()
     try:
         with _base(workspace, options) as base:
             if len(environments) > 1:

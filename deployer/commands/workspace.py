@@ -7,6 +7,7 @@ Everything that a verb needs hangs on a Workspace; nothing in it talks to Kibana
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -79,6 +80,15 @@ class Workspace:
             if self._tree is None:
                 self._tree = read_rules(self.files, self.project.rules)
             return self._tree
+
+    def load_ahead(self) -> None:
+        """Begin to read the rule files while Kibana is being reached; `tree` waits for it, or meets the same error."""
+
+        def load() -> None:
+            with suppress(DeployerError):
+                _ = self.tree
+
+        threading.Thread(target=load, daemon=True, name="rules").start()
 
     @property
     def lists(self) -> ListTree:
