@@ -189,7 +189,7 @@ def _relocked(
 ) -> tuple[Relocked, ...]:
     """Write lock files for what was rolled back; `--space` acts in Kibana only."""
     done = {each.name for each in results if each.value and each.value["deployment"]}
-    gone_back = {name: (goals[name].ways, pasts[name].read) for name in done}
+    gone_back = {name: ([way for way in goals[name].ways if not way.prebuilt], pasts[name].read) for name in done}
     return () if options.space else relock(workspace, gone_back, options.reason)
 
 

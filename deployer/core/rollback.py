@@ -45,6 +45,12 @@ class Way:
         return _content(self.now) != _content(self.back)
 
     @property
+    def prebuilt(self) -> bool:
+        """Whether it is one of Elastic's rules, which no lock file pins."""
+        entry = self.now or self.back
+        return entry is not None and entry.prebuilt
+
+    @property
     def changed_in(self) -> int:
         """The deployment that made the rule what it is now."""
         return (self.now.as_of or self.now.since) if self.now else 0

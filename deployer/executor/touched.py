@@ -144,9 +144,18 @@ class Touched:
             self.saw_before(live)
         elif self.unanswered and seen not in (self.settled, self.before_image):
             last = max(self.unanswered)
-            self.settle(last, live, self.unanswered[last].post)
+            self.settle(last, live, self._taken_for(last, live, seen))
         self.live, self._live_image = live, seen
         return loss
+
+    def _taken_for(self, last: int, live: Body | None, seen: str) -> str:
+        """
+        Return the image after the last unanswered write of a rule that somebody edited since. One of Elastic's shows it
+        by the fields that we set: a PATCH sits beside their content, whatever became of that.
+        """
+        if not self.change.prebuilt or live is None:
+            return self.unanswered[last].post
+        return seen if self.change.differs_from_before(live) else self.before_image
 
     def _loss(self, number: int, live: Body | None) -> Loss | None:
         if live is None:

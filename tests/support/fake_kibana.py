@@ -157,6 +157,13 @@ class FakeKibana:
         self.objects[old["id"]] = {**new, **kept, **changed}
         return copy.deepcopy(self.objects[old["id"]])
 
+    def amend(self, body: Body) -> Body:
+        """PATCH a rule: what is not sent stays."""
+        old = self._found(body["rule_id"])
+        if old is None:
+            raise RemoteError(f'rule_id: "{body["rule_id"]}" not found', status=404)
+        return self.replace({**old, **body})
+
     def delete(self, rule_id: str) -> Body:
         """DELETE a rule."""
         old = self._found(rule_id)

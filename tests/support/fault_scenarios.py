@@ -107,6 +107,10 @@ class Scripted:
         """PUT."""
         return self._write([body["rule_id"]], lambda: self._inner.replace(body))
 
+    def amend(self, body: Body) -> Body:
+        """PATCH."""
+        return self._write([body["rule_id"]], lambda: self._inner.amend(body))
+
     def delete(self, rule_id: str) -> Body:
         """DELETE."""
         return self._write([rule_id], lambda: self._inner.delete(rule_id))
