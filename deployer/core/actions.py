@@ -7,7 +7,7 @@ Kibana gives an action sent without a `uuid` a new one on every write, and with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from deployer.core.canonical import canonical_json
@@ -40,3 +40,18 @@ def _whole(action: Mapping[str, Any]) -> str:
 
 def _connector_and_group(action: Mapping[str, Any]) -> tuple[Any, Any]:
     return action.get("id"), action.get("group", "default")
+
+
+def sendable(actions: Iterable[Any]) -> list[Any]:
+    """
+    Return actions as Kibana takes them: a `frequency` needs its `throttle`, which may be null and which TOML therefore
+    cannot say (facts.md 7.4, openapi.json).
+    """
+    return [_with_throttle(action) for action in actions]
+
+
+def _with_throttle(action: Any) -> Any:
+    frequency = action.get("frequency") if isinstance(action, Mapping) else None
+    if not isinstance(frequency, Mapping) or "throttle" in frequency:
+        return action
+    return {**action, "frequency": {**frequency, "throttle": None}}

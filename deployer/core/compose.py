@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deployer.core.actions import keep_uuids
+from deployer.core.actions import keep_uuids, sendable
 from deployer.core.change import Change
 from deployer.core.fields import IDENTITY, SERVER_OWNED
 from deployer.core.normalise import MARKER_PREFIX, markers, without_markers
@@ -23,6 +23,8 @@ def creation(change: Change, marker: str) -> Body:
     body[IDENTITY] = change.rule_id
     body["enabled"] = False
     body["tags"] = _marked(body.get("tags") or [], marker)
+    if body.get("actions"):
+        body["actions"] = sendable(body["actions"])
     return body
 
 
@@ -40,7 +42,7 @@ def replacement(live: Mapping[str, Any], change: Change, marker: str) -> Body:
         else:
             body.pop(name, None)
     if "actions" in change.content:
-        body["actions"] = keep_uuids(after.get("actions") or [], live.get("actions") or [])
+        body["actions"] = sendable(keep_uuids(after.get("actions") or [], live.get("actions") or []))
     owned = markers(live.get("tags") or [])
     wanted = (marker,) if change.marker or change.adopts or marker in owned else ()
     if "tags" in change.content or change.marker or change.adopts:
@@ -60,7 +62,7 @@ def amendment(live: Mapping[str, Any], change: Change) -> Body:
     along as they are, because a PATCH without them does nothing, or resets the latter, in some versions (facts.md 0.4,
     0.5); `version` does not, because `is_customized` is worked out against the asset of that version (facts.md 3.8).
     """
-    return _amended(live, change, change.after or {}, keep_uuids)
+    return _amended(live, change, change.after or {}, lambda actions, there: sendable(keep_uuids(actions, there)))
 
 
 def unamendment(before_image: Mapping[str, Any], live: Mapping[str, Any], change: Change) -> Body:
