@@ -1,4 +1,4 @@
-"""Real rules of two dates deployed and rolled back: the space is what it was, rule by rule."""
+"""Real rules of two dates promoted from dev to prod and rolled back there: the space is what it was, rule by rule."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ import pytest
 import tomli
 
 from deployer.core.normalise import canonical
-from tests.support.project import ProjectFolder, new_project
+from tests.support.project import ProjectFolder, Ran, new_project
 from tests.support.sandbox import Sandbox, running
 from tests.support.shared import corpus, needs_shared
 
 OLD, NEW = "2026-05", "2026-08"
-OPEN = "\n[limits]\ndisable = 5000\nrecreate = 500\n"
+DAY = 86400
+TARGET = """[kibana]
+url = "{url}"
+space = "{name}"
+username = "elastic"
+password = "env:PASSWORD"
+[limits]
+disable = 5000
+recreate = 500
+"""
+PROMOTED = '[rules]\nsource = "promoted"\n[promotion]\nfrom = "dev"\nsoak = "24h"\n'
 
 
 def by_id(name: str) -> dict[str, tuple[str, str]]:
@@ -49,37 +59,66 @@ def lay_out(project: ProjectFolder, name: str, ids: set[str]) -> None:
 
 
 def state(kibana: Sandbox) -> dict[str, Any]:
-    """Every rule of the space in canonical form, with whether it runs."""
-    rules = kibana.request("GET", "/api/detection_engine/rules/_find?per_page=10000").json["data"]
+    """Every rule of prod in canonical form, with whether it runs."""
+    rules = kibana.request("GET", "/s/prod/api/detection_engine/rules/_find?per_page=10000").json["data"]
     return {rule["rule_id"]: {**canonical(rule), "enabled": rule["enabled"]} for rule in rules}
+
+
+class Firm:
+    """A project with dev and a promoted prod, in two spaces of one Kibana."""
+
+    def __init__(self, root: Path, kibana: Sandbox) -> None:
+        self.kibana, self._offset = kibana, 0
+        self.project = new_project(root)
+        (root / "environments/s.toml").unlink()
+        for name, more in (("dev", ""), ("prod", PROMOTED)):
+            kibana.request("POST", "/api/spaces/space", {"id": name, "name": name})
+            self.project.write(f"environments/{name}.toml", TARGET.format(url=kibana.url, name=name) + more)
+
+    def ok(self, *words: str) -> Ran:
+        """Run the program, which must succeed."""
+        ran = self.project.run(*words, PASSWORD="changeme", DEPLOYER_HOSTS="127.0.0.1")
+        assert ran.code == 0, ran.out + ran.err
+        return ran
+
+    def bring_to_prod(self, name: str, ids: set[str]) -> str:
+        """Apply the rules of one date to dev, let the soak pass, promote and apply; return what promote said."""
+        lay_out(self.project, name, ids)
+        self.ok("apply", "-e", "dev", "--yes")
+        self._offset += DAY + 60
+        self.kibana.admin("POST", "clock", {"offset": self._offset})
+        promoted = self.ok("promote", "--to", "prod").out
+        self.ok("apply", "-e", "prod", "--yes")
+        return promoted
 
 
 @needs_shared
 @pytest.mark.parametrize("count", [200, pytest.param(None, marks=pytest.mark.torture)], ids=["200", "all"])
-def test_rolled_back_to_the_first_deployment_the_space_is_what_it_was(tmp_path: Path, count: int | None) -> None:
-    """Creates, updates, recreates and removals of three months go back; nothing is left to do, and git undoes none."""
+def test_promoted_and_rolled_back_prod_is_what_it_was(tmp_path: Path, count: int | None) -> None:
+    """
+    Creates, updates, recreates and removals of three months go from dev to prod, and back in prod; nothing is left to
+    do, and neither git nor promotion undoes it.
+    """
     ids = some(count)
     with running(tmp_path / "kibana.sqlite3") as kibana:
-        access = f'[kibana]\nurl = "{kibana.url}"\nusername = "elastic"\npassword = "env:PASSWORD"\n{OPEN}'
-        project = new_project(tmp_path / "project", environment=access)
-        secrets = {"PASSWORD": "changeme", "DEPLOYER_HOSTS": "127.0.0.1"}
-        lay_out(project, OLD, ids)
-        first = project.run("apply", "-e", "s", "--yes", **secrets)
-        assert first.code == 0, first.err
+        firm = Firm(tmp_path / "project", kibana)
+        firm.bring_to_prod(OLD, ids)
         before = state(kibana)
-        lay_out(project, NEW, ids)
-        second = project.run("apply", "-e", "s", "--yes", **secrets)
-        assert second.code == 0, second.err
-        assert state(kibana) != before
+        firm.bring_to_prod(NEW, ids)
+        changed = state(kibana)
 
-        back = project.run("rollback", "-e", "s", "--to", "1", "--yes", "--json", **secrets)
-        assert back.code == 0, back.err
+        back = firm.ok("rollback", "-e", "prod", "--to", "1", "--yes", "--json").document
         after = state(kibana)
-        again = project.run("rollback", "-e", "s", "--to", "1", "--yes", "--json", **secrets)
-        planned = project.run("plan", "-e", "s", "--detailed-exitcode", "--json", **secrets)
+        again = firm.ok("rollback", "-e", "prod", "--to", "1", "--yes", "--json").document
+        firm.ok("promote", "--to", "prod")
+        planned = firm.ok("plan", "-e", "prod", "--detailed-exitcode", "--json").document
 
+    wanted = {rule_id: text for rule_id, (_, text) in by_id(NEW).items() if rule_id in ids}
+    assert {rule_id for rule_id, rule in changed.items() if rule_id in wanted} == wanted.keys()
+    assert not any(changed[rule_id]["enabled"] for rule_id in before.keys() - wanted.keys())
+    assert before != {rule_id: changed[rule_id] for rule_id in before}
     assert {rule_id: after[rule_id] for rule_id in before} == before
     assert not any(rule["enabled"] for rule_id, rule in after.items() if rule_id not in before)
-    assert again.document["targets"][0]["counts"] == {}
-    assert (planned.code, planned.document["plans"][0]["changes"]) == (0, [])
-    assert back.document["targets"][0]["counts"].keys() >= {"update", "enable", "disable"}
+    assert again["targets"][0]["counts"] == {}
+    assert planned["plans"][0]["changes"] == []
+    assert back["targets"][0]["counts"].keys() >= {"update", "enable", "disable"}

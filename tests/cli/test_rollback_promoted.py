@@ -170,3 +170,103 @@ def test_in_one_space_the_lock_file_stays(firm: Firm) -> None:
     firm.ok("rollback", "-e", "prod", "--space", "prod", "--rule", ONE, "--yes")
 
     assert (firm.query(), firm.lock()) == ("good : 1", before)
+
+
+def test_a_file_deleted_from_git_stays_back_though_dev_has_no_such_rule(firm: Firm) -> None:
+    """The removal was wrong: the rollback brings the rule back, and neither apply nor promote ends that."""
+    (firm.project.root / "rules/rule_1.toml").unlink()
+    firm.commit()
+    firm.ok("apply", "-e", "dev", "--yes")
+    firm.a_day_later()
+    firm.ok("promote", "--to", "prod")
+    firm.commit()
+    firm.ok("apply", "-e", "prod", "--yes")
+    gone = firm.kibana.rule(ONE, space="prod")["enabled"]
+
+    runner = firm.runner("runner")
+    firm.ok("rollback", "-e", "prod", "--rule", ONE, "--yes", "--reason", "INC-2", at=runner)
+    shutil.rmtree(runner.root)
+    applied = firm.ok("apply", "-e", "prod", "--yes", at=firm.checkout("ci"))
+    firm.a_day_later()
+    firm.ok("promote", "--to", "prod")
+    firm.ok("apply", "-e", "prod", "--yes")
+
+    back = firm.kibana.rule(ONE, space="prod")
+    assert (gone, back["enabled"], back["query"].strip()) == (False, True, "bad : 1")
+    assert "held H4" in applied.out
+
+
+def test_a_bad_override_of_a_promoted_environment_stays_out(firm: Firm) -> None:
+    """An overlay is no part of what is pinned; rolled back, it stays out until the environment file changes again."""
+    path = firm.project.root / "environments/prod.toml"
+    plain = path.read_text("utf-8")
+    override = f'[[override]]\nname = "oops"\nmatch = ["id:{ONE}"]\nset = {{ query = "%s : 1" }}\n'
+    path.write_text(plain + override % "worse", "utf-8")
+    firm.commit()
+    firm.ok("apply", "-e", "prod", "--yes")
+    worse = firm.query()
+
+    runner = firm.runner("runner")
+    firm.ok("rollback", "-e", "prod", "--rule", ONE, "--yes", at=runner)
+    shutil.rmtree(runner.root)
+    firm.ok("apply", "-e", "prod", "--yes", at=firm.checkout("ci"))
+    firm.ok("promote", "--to", "prod")
+    firm.ok("apply", "-e", "prod", "--yes")
+    stayed = firm.query()
+    path.write_text(plain + override % "better", "utf-8")
+    firm.ok("apply", "-e", "prod", "--yes")
+
+    assert (worse, stayed, firm.query()) == ("worse : 1", "bad : 1", "better : 1")
+
+
+def test_a_commit_that_touches_only_the_note_brings_nothing_bad_back(firm: Firm) -> None:
+    """The corrected note goes to dev and is offered to prod; the rule that was rolled back there keeps what it has."""
+    firm.ok("rollback", "-e", "prod", "--rule", ONE, "--yes")
+    path = firm.project.rule(1, query="bad : 1")
+    path.write_text(path.read_text("utf-8").replace("severity =", 'note = "look twice"\nseverity ='), "utf-8")
+    firm.commit()
+    firm.ok("apply", "-e", "dev", "--yes")
+    firm.a_day_later()
+
+    promoted = firm.ok("promote", "--to", "prod")
+    firm.ok("apply", "-e", "prod", "--yes")
+
+    assert "H3 keeps it out" in promoted.out
+    assert (firm.query("dev"), firm.query("prod")) == ("bad : 1", "good : 1")
+
+
+def test_rolled_back_twice_equals_once(firm: Firm) -> None:
+    """The second rollback of one rule writes neither to Kibana nor to the lock file."""
+    firm.ok("rollback", "-e", "prod", "--rule", ONE, "--yes")
+    rule, lock = firm.kibana.rule(ONE, space="prod"), firm.lock()
+
+    firm.ok("rollback", "-e", "prod", "--rule", ONE, "--yes")
+
+    assert (firm.kibana.rule(ONE, space="prod"), firm.lock()) == (rule, lock)
+
+
+def test_what_was_switched_off_before_the_rollback_stays_off(firm: Firm) -> None:
+    """The analyst's switch is not git's to take back, in a promoted environment either."""
+    firm.kibana.request("PATCH", "/s/prod/api/detection_engine/rules", {"rule_id": ONE, "enabled": False})
+
+    firm.ok("rollback", "-e", "prod", "--rule", ONE, "--yes")
+    firm.ok("apply", "-e", "prod", "--yes")
+
+    assert (firm.query(), firm.kibana.rule(ONE, space="prod")["enabled"]) == ("good : 1", False)
+
+
+def test_status_names_the_hold(firm: Firm) -> None:
+    """A real hold stands in the matrix, in the cell of its rule and nowhere else."""
+    firm.ok("rollback", "-e", "prod", "--rule", ONE, "--yes", "--reason", "INC-1")
+
+    document = firm.ok("status", "-e", "dev", "-e", "prod", "--json").document
+    text = firm.ok("status", "-e", "dev", "-e", "prod").out
+    flags = {
+        (row["name"], target): cell["flags"]
+        for row in document["rows"]
+        for target, cell in zip(document["targets"], row["cells"], strict=True)
+    }
+
+    assert "held" in flags["Rule 1", "prod"]
+    assert [key for key, found in flags.items() if "held" in found] == [("Rule 1", "prod")]
+    assert "1 held" in text
