@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,13 @@ class PrebuiltTree:
     problems: tuple[Problem, ...] = ()
 
 
-def read_prebuilt(root: Path, folders: Sequence[str], rules: Iterable[RuleFile]) -> PrebuiltTree:
-    """Read every file; `rules` are those of the rule folders, which no entry may name. A missing folder has none."""
+def read_prebuilt(root: Path, folders: Sequence[str], rules: Callable[[], Iterable[RuleFile]]) -> PrebuiltTree:
+    """
+    Read every file; `rules` gives those of the rule folders, which no entry may name. A missing folder has no entries.
+    """
     paths = toml_files(root, folders)
     if not paths:
         return PrebuiltTree()
     files, unreadable = read_settings_files(root, paths)
     entries, problems = prebuilt_of(files)
-    return PrebuiltTree(entries, tuple(sorted({*unreadable, *problems, *both(entries, rules)})))
+    return PrebuiltTree(entries, tuple(sorted({*unreadable, *problems, *(both(entries, rules()) if entries else ())})))

@@ -84,7 +84,7 @@ def _at(workspace: Workspace, git: Git, commit: str, stack: ExitStack) -> Worksp
     write_files(git, commit, (*project.exceptions, *project.value_lists, *project.prebuilt), folder)
     found._tree = rules_at(git, commit, project.rules, workspace.tree)
     found._lists = replace(read_lists(folder, project.exceptions, project.value_lists), problems=())
-    found._prebuilt = replace(read_prebuilt(folder, project.prebuilt, found._tree.files), problems=())
+    found._prebuilt = replace(read_prebuilt(folder, project.prebuilt, lambda: found.tree.files), problems=())
     found._checkout = Checkout(commit)
     return found
 

@@ -22,6 +22,10 @@ from deployer.errors import Problem, Severity
 from deployer.queries import LANGUAGES, Finding, check
 
 _ONLY: Final = {"eql": "eql", "esql": "esql"}
+_ANY_RULE: Final = {
+    **{"type": "query", "language": "kuery", "query": "*", "index": ["logs-*"], "rule_id": "r", "name": "n"},
+    **{"description": "d", "severity": "low", "risk_score": 21, "interval": "5m", "from": "now-6m"},
+}
 _ORIGIN: Final = re.compile(r"\((?P<path>[^()]+):(?P<line>\d+)\)$")
 
 
@@ -36,6 +40,26 @@ def rule_problems(tree: RuleTree, files: Iterable[RuleFile], engines: Counter[st
         yield from located((*shape_flaws(file.payload), *sense_flaws(file.payload)), file.path, tree.locate)
         for path, finding in _findings(file.payload, counted):
             yield _query_problem(tree, file, path, finding)
+
+
+def tuned_problems(tree: RuleTree, files: Iterable[RuleFile]) -> Iterator[Problem]:
+    """Yield what is wrong with the actions of entries of `prebuilt/`, as in a rule."""
+    for file in files:
+        payload = {**_ANY_RULE, **{name: value for name, value in file.payload.items() if name == "actions"}}
+        for flaw in (*shape_flaws(payload), *sense_flaws(payload)):
+            if flaw.path[:1] == ("actions",):
+                yield _tuned_problem(tree, file, flaw)
+        for path, finding in _findings(payload, Counter()):
+            if path[:1] == ("actions",):
+                severity = Severity.WARNING if finding.severity == "warning" else Severity.ERROR
+                yield _tuned_problem(tree, file, Flaw(path, finding.message, finding.code, "", severity))
+
+
+def _tuned_problem(tree: RuleTree, file: RuleFile, flaw: Flaw) -> Problem:
+    whole = here = ("prebuilt", int(file.metadata.get("entry", 0)), *flaw.path)
+    while not (place := tree.locate(file.path, here))[0] and len(here) > 1:
+        here = here[:-1]
+    return Problem(file.path, *place, dotted(whole), flaw.message, flaw.code, flaw.remedy, flaw.severity)
 
 
 def overridden_problems(file: RuleFile, payload: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[Problem]:

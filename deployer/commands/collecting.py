@@ -17,7 +17,7 @@ from typing import Final
 
 from deployer.adapters.environments import load_lock, read_settings_files, toml_files
 from deployer.adapters.rules import RuleTree, read_some
-from deployer.commands.checking import overridden_problems, rule_problems
+from deployer.commands.checking import overridden_problems, rule_problems, tuned_problems
 from deployer.commands.quality import quality, without_judged
 from deployer.commands.workspace import Workspace
 from deployer.core.desired import selected
@@ -155,6 +155,7 @@ def _beside(workspace: Workspace) -> Iterator[Problem]:
         if (problem.path, problem.code) not in places:
             yield problem
     yield from workspace.prebuilt.problems
+    yield from tuned_problems(workspace.tree, workspace.prebuilt.files) if workspace.prebuilt.files else ()
     yield from _lock_problems(workspace)
 
 

@@ -11,6 +11,7 @@ from deployer.commands.workspace import Workspace
 from deployer.core.desired import selected
 from deployer.core.environment import Environment
 from deployer.core.holds import holds_of
+from deployer.core.ports import SpaceRead
 from deployer.core.promotion import Decision
 from deployer.core.record import Record
 from deployer.errors import DeployerError
@@ -25,6 +26,13 @@ def wanted(workspace: Workspace, environment: Environment, stack: str) -> Mappin
         return {rule_id: locked.fingerprint for rule_id, locked in lock.rules.items()} | tuned if lock else tuned
     chosen, _ = selected(workspace.tree.files, environment, stack)
     return {file.rule_id: file.fingerprint for file in chosen} | tuned
+
+
+def installed(workspace: Workspace, asked: Mapping[str, str], live: SpaceRead) -> Mapping[str, str]:
+    """Return what is asked for without the rules of Elastic's that the space does not have: nobody creates them."""
+    entries = {file.rule_id for file in workspace.prebuilt.files}
+    there = {str(body.get("rule_id")) for body in live.rules} if entries else set()
+    return {rule_id: content for rule_id, content in asked.items() if rule_id not in entries - there}
 
 
 def decided(workspace: Workspace, environments: Sequence[Environment]) -> dict[str, tuple[Decision, ...]]:

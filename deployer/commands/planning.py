@@ -220,12 +220,13 @@ def _refuse_unsound(tree: RuleTree, desired: Desired, plan: Plan, pinned: Collec
     """
     changed = [change.rule_id for change in plan.changes if change.rule_id not in pinned]
     wanted = [desired.rules[rule_id] for rule_id in changed if rule_id in desired.rules]
-    wanted = [rule for rule in wanted if not rule.file.prebuilt]  # what an entry may say was checked as it was read
     if wanted:
-        from deployer.commands.checking import overridden_problems, rule_problems
+        from deployer.commands.checking import overridden_problems, rule_problems, tuned_problems
 
-        problems = [*rule_problems(tree, [rule.file for rule in wanted])]
-        for rule in wanted:
+        ours = [rule for rule in wanted if not rule.file.prebuilt]
+        problems = [*rule_problems(tree, [rule.file for rule in ours])]
+        problems += tuned_problems(tree, [rule.file for rule in wanted if rule.file.prebuilt])
+        for rule in ours:
             problems += overridden_problems(rule.file, rule.payload, rule.origins)
         raise_errors(tuple(problems))
 

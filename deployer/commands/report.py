@@ -10,7 +10,7 @@ from pathlib import Path
 from deployer.adapters.attack import load_attack
 from deployer.commands import several
 from deployer.commands.drift import drift_of
-from deployer.commands.looking import decided, told_holds, waiting, wanted
+from deployer.commands.looking import decided, installed, told_holds, waiting, wanted
 from deployer.commands.planning import planned
 from deployer.commands.target import to_read
 from deployer.commands.workspace import Workspace, raise_errors
@@ -86,7 +86,7 @@ def _look(workspace: Workspace, environment: Environment, decisions: tuple[Decis
         stack = plan.provenance.stack
         now = datetime.fromisoformat(plan.made_at)
         drifted = drift_of(target, record, made.live, now) if record else ()
-        asked = wanted(workspace, environment, stack)
+        asked = installed(workspace, wanted(workspace, environment, stack), made.live)
         waits = waiting(decisions or ())
         state = TargetState(environment.target, record, made.live, asked, drifted, told_holds(record), waits)
         source = environment.promotion.source if promotes and environment.promotion else ""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from deployer.commands import several
 from deployer.commands.drift import drift_of
-from deployer.commands.looking import decided, told_holds, waiting, wanted
+from deployer.commands.looking import decided, installed, told_holds, waiting, wanted
 from deployer.commands.target import to_read
 from deployer.commands.workspace import Workspace
 from deployer.core.environment import Environment
@@ -60,5 +60,6 @@ def _state(workspace: Workspace, environment: Environment, waits: Mapping[str, s
         asked = wanted(workspace, environment, target.kibana.status().version)
         ids = {*asked, *(record.rules if record else ())}
         live = target.kibana.read_space(marker=workspace.project.marker, wanted=ids)
+        asked = installed(workspace, asked, live)
         drifted = drift_of(target, record, live) if record else ()
         return TargetState(environment.target, record, live, asked, drifted, told_holds(record), waits)

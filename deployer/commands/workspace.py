@@ -102,14 +102,14 @@ class Workspace:
 
     @property
     def prebuilt(self) -> PrebuiltTree:
-        """What is managed on Elastic's own rules, read once, whichever thread asks first."""
-        tree = self.tree
-        with self._loading:
-            if self._prebuilt is None:
-                from deployer.adapters.prebuilt_files import read_prebuilt
+        """What is managed on Elastic's own rules; the rules are read for it only where there is an entry."""
+        if self._prebuilt is None:
+            from deployer.adapters.prebuilt_files import read_prebuilt
 
-                self._prebuilt = read_prebuilt(self.files, self.project.prebuilt, tree.files)
-            return self._prebuilt
+            found = read_prebuilt(self.files, self.project.prebuilt, lambda: self.tree.files)
+            with self._loading:
+                self._prebuilt = self._prebuilt or found
+        return self._prebuilt
 
     @property
     def checkout(self) -> Checkout:

@@ -196,6 +196,7 @@ def test_what_is_not_there_is_a_warning(world: World) -> None:
     ]
     assert "not installed" in plan["notes"]["warnings"][0]["message"]
     assert "not one of Elastic's rules" in plan["notes"]["warnings"][1]["message"]
+    assert "no-such" not in world.run("status", "-e", "s", "--all").out
     assert world.rule("own")["enabled"] is True
 
 
@@ -471,3 +472,19 @@ def test_what_is_set_on_elastics_rules_is_pulled_and_nothing_else(kibana: Sandbo
     texts = {path: path.read_bytes() for path in world.project.root.rglob("*.toml")}
     assert world.run("pull", "-e", "s", "--prebuilt").code == 0
     assert {path: path.read_bytes() for path in world.project.root.rglob("*.toml")} == texts
+
+
+def test_actions_are_checked_as_those_of_rules(world: World) -> None:
+    """What Kibana would refuse is found offline, at its line: by validate, and by a plan that would write it."""
+    action = '  { connector = "SOC Slack", params = { message = "m" }, frequency = { throttle = "1x" } },'
+    kql = 'alerts_filter = { query = { kql = "a: (", filters = [] } }'
+    query = f"  {SLACK[:-2]}, {kql} }},"
+    world.entries((world.ids[0], f"actions = [\n{action}\n{query}\n]"))
+    for command in (("validate",), ("plan", "-e", "s")):
+        ran = world.run(*command)
+        assert ran.code == 1, ran.out + ran.err
+        said = ran.out + ran.err
+        assert "prebuilt/elastic.toml:4:" in said
+        assert "prebuilt[0].actions[0].frequency.throttle" in said
+        assert "prebuilt/elastic.toml:5:" in said
+        assert "prebuilt[0].actions[1].alerts_filter.query.kql" in said
