@@ -7,8 +7,10 @@ Nothing heavy is imported here: every command imports its own module when it run
 from __future__ import annotations
 
 import gc
+import io
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +26,29 @@ if TYPE_CHECKING:
     from deployer.commands.workspace import Workspace
 
 
-class Boundary(typer.core.TyperGroup):
+_EXAMPLES = ("Example: ", "Examples: ")
+
+
+class Commands(typer.core.TyperGroup):
+    """Commands whose examples stand in `--help` one a line."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command with its examples laid out."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            command.epilog = _laid_out(command.epilog or "")
+        return command
+
+
+def _laid_out(epilog: str) -> str:
+    """Return `Examples: a; b` as lines that click leaves alone, anything else as it is."""
+    if not epilog.startswith(_EXAMPLES):
+        return epilog
+    examples = epilog.partition(": ")[2].split("; ")
+    return "\n  ".join(["\b\nExamples:", *examples])
+
+
+class Boundary(Commands):
     """Turns our errors, and only ours, into a message, a hint and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -40,15 +64,18 @@ class Boundary(typer.core.TyperGroup):
 
 
 def _report(error: DeployerError, given: Globals) -> None:
+    from deployer.adapters.surroundings import look_around
+    from deployer.commands.console import Console
     from deployer.render.errors_text import error_text
 
+    console = given.console or Console(look_around(), json=given.as_json)
     if given.project is not None and error.hint.startswith("deployer "):
         error.hint = f"deployer --project {shlex.quote(str(given.project))} {error.hint.removeprefix('deployer ')}"
     if given.as_json:
-        from deployer.render.json_text import document, error_json
+        from deployer.render.json_text import error_json
 
-        typer.echo(document("error", error_json(error)), nl=False)
-    typer.echo(error_text(error), err=True, nl=False)
+        console.document("error", error_json(error))
+    console.complain(error_text(error, console.error_style))
 
 
 app = typer.Typer(
@@ -63,7 +90,9 @@ app = typer.Typer(
     epilog="Start: deployer init, then deployer plan -e sandbox. Documentation: docs/",
 )
 sandbox = typer.Typer(
+    cls=Commands,
     help="The embedded Kibana stand-in: serve it, fill it, edit in it, empty it.",
+    epilog="Examples: deployer sandbox serve; deployer sandbox seed exports/ -e sandbox",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -78,6 +107,7 @@ class Globals:
     quiet: bool = False
     verbose: bool = False
     as_json: bool = False
+    console: Console | None = None  # the one of this run, which knows whether a line is still moving
 
 
 def _version(wanted: bool) -> None:
@@ -103,9 +133,27 @@ def main_options(
     ctx.obj = Globals(project, quiet, verbose)
 
 
+def _environments(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete names of environments."""
+    from deployer.commands.completing import environments
+
+    return environments(ctx.find_root().params.get("project"), incomplete)
+
+
+def _one_of(*words: str) -> Callable[[str], list[str]]:
+    """Complete one of a few words."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+
+
 Envs = Annotated[
     list[str],
-    typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="The environment or target; repeats, takes globs."),
+    typer.Option(
+        "--env",
+        "-e",
+        metavar="ENV[/SPACE]",
+        autocompletion=_environments,
+        help="The environment or target; repeats, takes globs.",
+    ),
 ]
 Only = Annotated[
     list[str] | None,
@@ -118,7 +166,13 @@ Allow = Annotated[
 ]
 Adopt = Annotated[bool, typer.Option("--adopt", help="Take over equal or different rules that have no marker.")]
 Take = Annotated[
-    str | None, typer.Option("--take", metavar="git|live", help="Who wins where both changed a field; with --only.")
+    str | None,
+    typer.Option(
+        "--take",
+        metavar="git|live",
+        autocompletion=_one_of("git", "live"),
+        help="Who wins where both changed a field; with --only.",
+    ),
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; goes into history.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -255,7 +309,13 @@ def apply(
     plan_file: Annotated[Path | None, typer.Argument(help="A plan saved by plan -o; it needs no work tree.")] = None,
     env: Annotated[
         list[str] | None,
-        typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="Plan this target, then apply; repeats, takes globs."),
+        typer.Option(
+            "--env",
+            "-e",
+            metavar="ENV[/SPACE]",
+            autocompletion=_environments,
+            help="Plan this target, then apply; repeats, takes globs.",
+        ),
     ] = None,
     only: Only = None,
     yes: Yes = False,
@@ -414,7 +474,13 @@ def show(
     what: Annotated[list[str] | None, typer.Argument(metavar="N | rule ID", help="A deployment, or a rule.")] = None,
     env: Annotated[
         list[str] | None,
-        typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="Where to look; default: everywhere; repeats."),
+        typer.Option(
+            "--env",
+            "-e",
+            metavar="ENV[/SPACE]",
+            autocompletion=_environments,
+            help="Where to look; default: everywhere; repeats.",
+        ),
     ] = None,
     at: Annotated[str, typer.Option("--at", metavar="TIME", help="What ran at this moment.")] = "",
     json_: Json = False,
@@ -425,7 +491,10 @@ def show(
     raise typer.Exit(command.show(_workspace(ctx, json_), tuple(env or ()), what or [], at))
 
 
-@app.command(epilog="Finishes or undoes an interrupted apply: deployer recover -e prod; add --resume to finish it.")
+@app.command(
+    epilog="Examples: deployer recover -e prod; deployer recover -e prod --resume; "
+    'deployer recover -e prod --accept-live --rule 7c3d5a10 --reason "looked at it"'
+)
 def recover(
     ctx: typer.Context,
     env: Envs,
@@ -447,7 +516,7 @@ def recover(
     raise typer.Exit(command.recover(_workspace(ctx, json_), options))
 
 
-@app.command()
+@app.command(epilog="Example: deployer unlock -e prod --reason 'the runner died'")
 def unlock(ctx: typer.Context, env: Envs, yes: Yes = False, reason: Reason = "", json_: Json = False) -> None:
     """Free a lock that a dead run left behind, by recovering it."""
     from deployer.commands import recover as command
@@ -564,7 +633,11 @@ def report(
     env: Annotated[
         list[str] | None,
         typer.Option(
-            "--env", "-e", metavar="ENV[/SPACE]", help="The targets to look at; without any, only the repository."
+            "--env",
+            "-e",
+            metavar="ENV[/SPACE]",
+            autocompletion=_environments,
+            help="The targets to look at; without any, only the repository.",
         ),
     ] = None,
     output: Annotated[
@@ -585,7 +658,7 @@ def report(
     raise typer.Exit(command.report(_workspace(ctx, json_), options))
 
 
-@app.command()
+@app.command(epilog="Examples: deployer doctor -e prod; deployer doctor -e '*' --json")
 def doctor(ctx: typer.Context, env: Envs, json_: Json = False) -> None:
     """Check reachability, version, privileges, user, space, clock and state store."""
     from deployer.commands import doctor as command
@@ -593,7 +666,11 @@ def doctor(ctx: typer.Context, env: Envs, json_: Json = False) -> None:
     raise typer.Exit(command.doctor(_workspace(ctx, json_), tuple(env)))
 
 
-@sandbox.command("serve")
+@sandbox.command(
+    "serve",
+    epilog="Examples: deployer sandbox serve; deployer sandbox serve --port 0 --stack-version 9.5; "
+    "deployer sandbox serve --latency-ms 50 --fault busy:times=3",
+)
 def sandbox_serve(
     ctx: typer.Context,
     port: Annotated[int, typer.Option(help="0 picks a free one.")] = 5601,
@@ -616,11 +693,14 @@ def sandbox_serve(
     raise typer.Exit(command.serve(_console(ctx, False), _globals(ctx).project, options))
 
 
-@sandbox.command("reset")
+@sandbox.command("reset", epilog="Example: deployer sandbox reset -e sandbox --yes")
 def sandbox_reset(
     ctx: typer.Context,
     env: Annotated[
-        str, typer.Option("--env", "-e", metavar="ENV", help="The sandbox environment to empty.")
+        str,
+        typer.Option(
+            "--env", "-e", metavar="ENV", autocompletion=_environments, help="The sandbox environment to empty."
+        ),
     ] = "sandbox",
     yes: Yes = False,
     json_: Json = False,
@@ -636,7 +716,10 @@ def sandbox_seed(
     ctx: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="FOLDER|NDJSON", help="An export of Kibana, or a folder of them.")],
     env: Annotated[
-        str, typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="The sandbox environment to fill.")
+        str,
+        typer.Option(
+            "--env", "-e", metavar="ENV[/SPACE]", autocompletion=_environments, help="The sandbox environment to fill."
+        ),
     ] = "sandbox",
     json_: Json = False,
 ) -> None:
@@ -656,7 +739,14 @@ def sandbox_edit(
         list[str], typer.Argument(metavar="KEY=VALUE...", help="JSON or plain text; += and -= change a list.")
     ],
     env: Annotated[
-        str, typer.Option("--env", "-e", metavar="ENV[/SPACE]", help="The sandbox environment to edit in.")
+        str,
+        typer.Option(
+            "--env",
+            "-e",
+            metavar="ENV[/SPACE]",
+            autocompletion=_environments,
+            help="The sandbox environment to edit in.",
+        ),
     ] = "sandbox",
     user: Annotated[str, typer.Option("--as", metavar="USER", help="The analyst: soc-day or soc-night.")] = "soc-day",
     json_: Json = False,
@@ -677,7 +767,8 @@ def _console(ctx: Any, as_json: bool) -> Console:
 
     given = _globals(ctx)
     given.as_json = as_json
-    return Console(look_around(), json=as_json, quiet=given.quiet, verbose=given.verbose)
+    given.console = Console(look_around(), json=as_json, quiet=given.quiet, verbose=given.verbose)
+    return given.console
 
 
 def _workspace(ctx: Any, as_json: bool) -> Workspace:
@@ -693,6 +784,9 @@ def main() -> None:
     # A run builds thousands of rules and drops next to nothing in cycles: the usual threshold of 700 objects has them
     # all looked at again and again, a tenth of the time of `plan` (docs/performance.md).
     gc.set_threshold(100_000, 20, 20)
+    for stream in (sys.stdout, sys.stderr):  # what is not spelled out for an old code page is escaped, never an error
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except BrokenPipeError:

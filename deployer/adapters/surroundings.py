@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -36,6 +37,8 @@ _PULL_REQUESTS: Final = (
     *("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID", "SYSTEM_PULLREQUEST_PULLREQUESTID", "BITBUCKET_PR_ID"),
     *("BUILDKITE_PULL_REQUEST", "CHANGE_ID", "CIRCLE_PULL_REQUEST", "DRONE_PULL_REQUEST", "TRAVIS_PULL_REQUEST"),
 )
+_ANSI_CONSOLES: Final = frozenset({"WT_SESSION", "ANSICON", "ConEmuANSI", "TERM", "VSCODE_PID"})
+"""One of these is set where a Windows console understands colours."""
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
 
@@ -53,6 +56,8 @@ class Surroundings:
     stdin_tty: bool = False
     stdout_tty: bool = False
     stderr_tty: bool = False
+    columns: int = 80  # of the terminal, where there is one
+    old_console: bool = False  # Windows, in a console that may print escapes as they are
 
     @property
     def is_ci(self) -> bool:
@@ -84,6 +89,15 @@ class Surroundings:
     def no_color(self) -> bool:
         """Whether colours are unwanted: NO_COLOR is set to anything, or the terminal has none."""
         return bool(self.environ.get("NO_COLOR")) or self.environ.get("TERM") == "dumb"
+
+    def colorful(self, *, tty: bool) -> bool:
+        """
+        Whether to write colours to a stream that is a terminal or not. NO_COLOR wins (no-color.org); FORCE_COLOR gives
+        colours to a CI log that shows them.
+        """
+        if self.no_color:
+            return False
+        return self.says("FORCE_COLOR") or (tty and not self.old_console)
 
     @property
     def hosts(self) -> tuple[str, ...] | None:
@@ -143,6 +157,8 @@ def look_around() -> Surroundings:
         stdin_tty=_is_terminal(sys.stdin),
         stdout_tty=_is_terminal(sys.stdout),
         stderr_tty=_is_terminal(sys.stderr),
+        columns=shutil.get_terminal_size((80, 24)).columns,
+        old_console=sys.platform == "win32" and not _ANSI_CONSOLES & os.environ.keys(),
     )
 
 

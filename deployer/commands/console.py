@@ -1,8 +1,8 @@
 """
 Where words go: what a command found on stdout, how it is going on stderr.
 
-With `--json` stdout carries one document and nothing else. On a terminal progress is one line that moves, in CI one
-line per step.
+With `--json` stdout carries one document and nothing else. On a terminal progress is one line that moves, in CI and
+wherever nobody watches one line per step. What an output's encoding cannot hold is spelled otherwise, never an error.
 """
 
 from __future__ import annotations
@@ -11,10 +11,16 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from deployer.adapters.surroundings import Surroundings
-from deployer.render.style import Style, line
+from deployer.render.plainly import plainly, plainly_json
+from deployer.render.progress import finished_line, progress_line
+from deployer.render.style import Style
+
+_EVERY: Final = 0.1
+"""Seconds between two states of the moving line: 2,000 of them in a second would be what the run waits for."""
+_WIDEST, _NARROWEST = 96, 60
 
 
 @dataclass
@@ -27,75 +33,95 @@ class Console:
     verbose: bool = False
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
-    _moving: bool = False
-    _last_step: str = ""
-    _last_time: float = 0.0
+    _moving: int = 0  # how long the moving line is
+    _step: str = ""
+    _began: float = 0.0
+    _drawn: float = 0.0
 
     @property
     def style(self) -> Style:
-        """The palette for stdout."""
-        return Style(color=self.surroundings.stdout_tty and not self.surroundings.no_color and not self.json)
+        """The palette and the width for stdout."""
+        here = self.surroundings
+        return Style(here.colorful(tty=here.stdout_tty) and not self.json, self._width(here.stdout_tty))
 
     @property
     def error_style(self) -> Style:
-        """The palette for stderr."""
-        return Style(color=self.surroundings.stderr_tty and not self.surroundings.no_color)
+        """The palette and the width for stderr."""
+        here = self.surroundings
+        return Style(here.colorful(tty=here.stderr_tty), self._width(here.stderr_tty))
 
     def say(self, text: str) -> None:
         """Write what the command found; nothing with `--json`."""
         if not self.json:
             self._settle()
-            self.stdout.write(text if text.endswith("\n") else text + "\n")
-            self.stdout.flush()
+            self._write(self.stdout, text if text.endswith("\n") else text + "\n")
+
+    def deliver(self, text: str, *, is_json: bool) -> None:
+        """Write a whole report that was asked for on stdout."""
+        self._settle()
+        spell = plainly_json if is_json else plainly
+        self.stdout.write(spell(text, _encoding(self.stdout)))
+        self.stdout.flush()
 
     def document(self, command: str, body: Mapping[str, Any]) -> None:
         """Write the one document of `--json`."""
         if self.json:
             from deployer.render.json_text import document  # it knows plans, which most runs never print
 
-            self.stdout.write(document(command, body))
-            self.stdout.flush()
+            self.deliver(document(command, body), is_json=True)
 
     def note(self, text: str) -> None:
         """Write something that helps a person and is not the result."""
         if not self.quiet:
             self._settle()
-            self.stderr.write(text if text.endswith("\n") else text + "\n")
-            self.stderr.flush()
+            self._write(self.stderr, text if text.endswith("\n") else text + "\n")
+
+    def complain(self, text: str) -> None:
+        """Write why a command failed, whatever else is kept quiet."""
+        self._settle()
+        self._write(self.stderr, text)
 
     def step(self, name: str, done: int, total: int) -> None:
-        """Show how far a step is. The clock here only thins the lines out; nothing depends on it."""
+        """Show how far a step is. The clock here only says how fast, and how often to say it; nothing depends on it."""
         if self.quiet:
             return
-        if not self.surroundings.stderr_tty:
-            self._plain_step(name, done, total)
+        now = time.monotonic()
+        if name != self._step:
+            self._step, self._began, self._drawn = name, now, 0.0
+        finished = done >= total
+        if not self.surroundings.stderr_tty or self.surroundings.is_ci:
+            if finished and total:
+                self._write(self.stderr, finished_line(name, total) + "\n")
             return
-        count = f" {done:,}/{total:,}" if total > 1 else ""
-        self.stderr.write(f"\r\x1b[K  {line(name)}{count}")
-        self.stderr.flush()
-        self._moving = True
+        if finished or now - self._drawn >= _EVERY:
+            self._drawn = now
+            self._move(progress_line(name, done, total, now - self._began, self._width(True) - 1))
 
     def ask(self, question: str) -> bool:
         """Ask a yes-or-no question; only `y` or `yes` is yes."""
         self._settle()
-        self.stderr.write(f"{question} [y/N] ")
-        self.stderr.flush()
+        self._write(self.stderr, f"{question} [y/N] ")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
-    def _plain_step(self, name: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        finished = done >= total
-        if name == self._last_step and not finished and now - self._last_time < 5:
-            return
-        if finished or name != self._last_step:
-            self._last_step, self._last_time = name, now
-            if finished and total:
-                count = f"  {done:,}" if total > 1 else ""
-                self.stderr.write(f"  {line(name)}{count}\n")
-                self.stderr.flush()
+    def _width(self, terminal: bool) -> int:
+        """Return how wide lines may be: as the terminal is, within reason."""
+        return min(_WIDEST, max(_NARROWEST, self.surroundings.columns)) if terminal else _WIDEST
+
+    def _move(self, text: str) -> None:
+        """Write over the moving line. Spaces instead of an escape: every console understands them."""
+        self._write(self.stderr, f"\r{text:<{self._moving}}")
+        self._moving = len(text)
 
     def _settle(self) -> None:
         """End a moving progress line before other words."""
         if self._moving:
-            self.stderr.write("\r\x1b[K")
-            self._moving = False
+            self._write(self.stderr, f"\r{'':<{self._moving}}\r")
+            self._moving = 0
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        stream.write(plainly(text, _encoding(stream)))
+        stream.flush()
+
+
+def _encoding(stream: TextIO) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"

@@ -47,8 +47,7 @@ def write_outputs(workspace: Workspace, outcomes: Outcomes, outputs: Sequence[Ou
         if output.path:
             save(output.path, text)
         else:
-            workspace.console.stdout.write(text)
-            workspace.console.stdout.flush()
+            workspace.console.deliver(text, is_json=output.kind in ("json", "gitlab", "gitlab-terraform"))
 
 
 def _rendered(workspace: Workspace, document: Document, outcomes: Outcomes, kind: str) -> str:

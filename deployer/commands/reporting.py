@@ -57,8 +57,8 @@ def write_report(workspace: Workspace, report: Report, outputs: Sequence[Output]
         if output.path:
             save(output.path, _rendered(workspace, report, output))
         else:
-            workspace.console.stdout.write(_rendered(workspace, report, output))
-            workspace.console.stdout.flush()
+            is_json = output.kind in ("json", "sarif", "gitlab")
+            workspace.console.deliver(_rendered(workspace, report, output), is_json=is_json)
 
 
 def _rendered(workspace: Workspace, report: Report, output: Output) -> str:

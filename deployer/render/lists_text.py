@@ -11,10 +11,9 @@ from deployer.render.style import cut, line, plural
 
 _SYMBOL: Final = {"create": " + ", "update": " ~ ", "delete": " - "}
 _SHOWN: Final = 5  # of the items of one list that have the same done to them
-_WIDTH: Final = 96
 
 
-def lists_lines(plan: Plan, dependencies: Iterable[Dependency], *, verbose: bool) -> Iterator[str]:
+def lists_lines(plan: Plan, dependencies: Iterable[Dependency], *, verbose: bool, width: int = 96) -> Iterator[str]:
     """Yield a line per list and item that is written; of many alike items of one list only the first."""
     groups: dict[tuple[str, ...], list[Dependency]] = {}
     for one in dependencies:
@@ -23,12 +22,13 @@ def lists_lines(plan: Plan, dependencies: Iterable[Dependency], *, verbose: bool
     for group in groups.values():
         shown = group if verbose or len(group) <= _SHOWN else group[:1]
         for one in shown:
-            name = cut(line(plan.label(one.key).name), 60)
-            yield cut(f"{_SYMBOL[one.action]} {name:<60} {list_what(one)}".rstrip(), _WIDTH)
+            room = width - 36
+            name = cut(line(plan.label(one.key).name), room)
+            yield cut(f"{_SYMBOL[one.action]} {name:<{room}} {list_what(one)}".rstrip(), width)
         if len(group) > len(shown):
             first = group[0]
             more = f"    … and {plural(len(group) - len(shown), 'item')} of {line(first.list_id)}, {first.action} alike"
-            yield cut(more, _WIDTH)
+            yield cut(more, width)
 
 
 def lists_count(dependencies: Sequence[Dependency]) -> str:

@@ -83,9 +83,8 @@ def done_text(plans: Sequence[Plan], number: int, bad_since: Mapping[str, str], 
     lines = []
     if holds:
         what = plural(len(holds), "rule")
-        lines.append(
-            f"  Stays back   hold H{number}: apply and promote leave {what} as is until git behaves differently,"
-        )
+        lines.append(f"  Stays back   hold H{number}: apply and promote leave {what} as is")
+        lines.append("               until git behaves differently,")
         lines.append(f"               or: deployer release -e {environment} H{number}")
     lines += [f"  Still off    {text}" for text in _still_off(plans)]
     for rule_id, since in list(bad_since.items())[:_MOST]:

@@ -14,7 +14,7 @@ from deployer.render.plan.words import SYMBOL, word_of
 from deployer.render.style import Style, cut, line, plural
 
 _SHOWN: Final = 3  # names of changes that this branch takes away
-_NAME: Final = 53
+_BESIDE_NAME: Final = 43  # what stands in a row beside the name
 _INDENT: Final = " " * 15
 
 
@@ -95,10 +95,9 @@ def _rows(plan: Plan, reviewed: Review, group: Group, style: Style, verbose: boo
     for change in shown:
         label, reasons = plan.label(change.rule_id), reviewed.reasons.get(change.rule_id, ())
         said = ", ".join(reasons or (change.names if change.action in (Action.UPDATE, Action.ADOPT) else ()))
-        name = cut(line(label.name), _NAME)
-        row = (
-            f"{SYMBOL[change.action]:^3} {word_of(change):<10} {name:<{_NAME}}  {line(label.severity):<8} {line(said)}"
-        )
+        room = style.width - _BESIDE_NAME
+        name = cut(line(label.name), room)
+        row = f"{SYMBOL[change.action]:^3} {word_of(change):<10} {name:<{room}}  {line(label.severity):<8} {line(said)}"
         text = cut(row.rstrip(), style.width)
         yield style.red(text) if reasons else style.dim(text)
     if len(group.changes) > len(shown):

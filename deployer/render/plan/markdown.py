@@ -148,7 +148,7 @@ def _part(plan: Plan, reviewed: Review) -> _Part:
         _noted("Blocked", blocked_lines(plan, reviewed, _PLAIN)),
         _noted("", (text for block in look_lines(plan, reviewed, _PLAIN) for text in block.split("\n"))),
         _noted("Lists", lists_lines(plan, reviewed.first_lists, verbose=False)),
-        _noted("", overdue_lines(plan, reviewed)),
+        _noted("", overdue_lines(plan, reviewed, _PLAIN)),
     ]
     return _Part(
         plan,

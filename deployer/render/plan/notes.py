@@ -23,11 +23,11 @@ def note_sections(
 ) -> Iterator[tuple[str, Iterator[str]]]:
     """Yield the quiet sections, each with its title and lines; a section without lines has nothing to say."""
     yield "HELD", held_lines(plan.notes.held, style)
-    yield "LISTS", lists_lines(plan, reviewed.rest_lists, verbose=verbose)
-    yield "CHANGED IN KIBANA, LEFT ALONE", _edits(plan, reviewed.recent)
-    yield "CHANGED IN KIBANA, PUT BACK", _edits(plan, _of_kind(plan, "back"))
-    yield "ADDED IN KIBANA, KEPT", _edits(plan, _of_kind(plan, "kept"))
-    yield "MARKER REMOVED IN KIBANA", _unmarked(plan)
+    yield "LISTS", lists_lines(plan, reviewed.rest_lists, verbose=verbose, width=style.width)
+    yield "CHANGED IN KIBANA, LEFT ALONE", _edits(plan, reviewed.recent, style)
+    yield "CHANGED IN KIBANA, PUT BACK", _edits(plan, _of_kind(plan, "back"), style)
+    yield "ADDED IN KIBANA, KEPT", _edits(plan, _of_kind(plan, "kept"), style)
+    yield "MARKER REMOVED IN KIBANA", _unmarked(plan, style)
     yield "WARNINGS", _warnings(plan, style)
     yield "GUARDS", _guards(plan, style)
 
@@ -82,32 +82,34 @@ def _of_kind(plan: Plan, kind: str) -> list[Edit]:
     return [edit for edit in plan.notes.edits if edit.kind == kind]
 
 
-def overdue_lines(plan: Plan, reviewed: Review) -> Iterator[str]:
+def overdue_lines(plan: Plan, reviewed: Review, style: Style) -> Iterator[str]:
     """Yield the edits that nobody has decided on for a week."""
     if reviewed.overdue:
         yield "    changed in Kibana over a week ago, and still left alone:"
-        yield from _edits(plan, reviewed.overdue)
+        yield from _edits(plan, reviewed.overdue, style)
 
 
-def _edits(plan: Plan, rows: Sequence[Edit]) -> Iterator[str]:
+def _edits(plan: Plan, rows: Sequence[Edit], style: Style) -> Iterator[str]:
     for edit in rows:
-        name = cut(line(plan.label(edit.rule_id).name), 34)
+        room = max(style.width - 62, 12)
+        name = cut(line(plan.label(edit.rule_id).name), room)
         value = (
             cut("keeps " + ", ".join(f'"{line(name)}"' for name in kept_names(edit)), 40)
             if edit.kind == "kept"
             else f"{short_value(edit.authored, 14)} -> {short_value(edit.live, 14)}"
         )
-        row = f"    {cut(line(edit.field), 10):<10} {name:<34} {value:<20} {line(edit.by)}  {edit_when(plan, edit)}"
-        yield cut(row.rstrip(), 96)
+        row = f"    {cut(line(edit.field), 10):<10} {name:<{room}} {value:<20} {line(edit.by)}  {edit_when(plan, edit)}"
+        yield cut(row.rstrip(), style.width)
     if rows and rows[0].kind == "left":
         target = line(plan.target.name)
-        hint = f"to git: deployer pull -e {target}    to Kibana: apply --only id:... --take git"
-        yield cut(f"{' ' * 15}{hint}", 96)
+        ways = [f"to git: deployer pull -e {target}", "to Kibana: apply --only id:... --take git"]
+        both = " " * 15 + "    ".join(ways)
+        yield from [both] if len(both) <= style.width else [cut(f"{' ' * 15}{way}", style.width) for way in ways]
 
 
-def _unmarked(plan: Plan) -> Iterator[str]:
+def _unmarked(plan: Plan, style: Style) -> Iterator[str]:
     for rule_id in plan.notes.unmarked:
-        yield cut(f"    {line(plan.label(rule_id).name)}   comes back with the next write", 96)
+        yield cut(f"    {line(plan.label(rule_id).name)}   comes back with the next write", style.width)
 
 
 def _warnings(plan: Plan, style: Style) -> Iterator[str]:

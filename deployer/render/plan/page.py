@@ -138,7 +138,7 @@ def _looks(plan: Plan, reviewed: Review) -> Iterator[tuple[str, Iterable[str]]]:
     yield "Blocked", blocked_lines(plan, reviewed, _PLAIN)
     yield "Holds and users", look_lines(plan, reviewed, _PLAIN)
     yield "Lists", lists_lines(plan, reviewed.first_lists, verbose=True)
-    yield "Waiting for a decision", overdue_lines(plan, reviewed)
+    yield "Waiting for a decision", overdue_lines(plan, reviewed, _PLAIN)
 
 
 def _texts(sections: Iterable[tuple[str, Iterable[str]]]) -> Iterator[tuple[str, str]]:

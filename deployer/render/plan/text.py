@@ -34,7 +34,7 @@ from deployer.render.style import Style, calm, cut, line, plural
 from deployer.render.summary_text import summary_text
 
 _INDENT: Final = " " * 15
-_NAME: Final = 53
+_BESIDE_NAME: Final = 43  # what stands in the row of a change beside its name
 _HEAD: Final = 2  # sentences above the summary: a refusal stands in the first lines of a plan
 _RENAMED: Final = 5  # names in the summary; every one stands at its change
 
@@ -125,10 +125,10 @@ def _first(plan: Plan, reviewed: Review, style: Style, *, verbose: bool) -> Iter
     for block in look_lines(plan, reviewed, style):
         yield block + "\n"
     yield from _groups(plan, reviewed, reviewed.first, style, verbose=verbose)
-    listed = list(lists_lines(plan, reviewed.first_lists, verbose=verbose))
+    listed = list(lists_lines(plan, reviewed.first_lists, verbose=verbose, width=style.width))
     if listed:
         yield "\n".join(listed) + "\n"
-    overdue = list(overdue_lines(plan, reviewed))
+    overdue = list(overdue_lines(plan, reviewed, style))
     if overdue:
         yield "\n".join(overdue) + "\n"
 
@@ -145,8 +145,9 @@ def _groups(plan: Plan, reviewed: Review, groups: Sequence[Group], style: Style,
 
 def _change(plan: Plan, reviewed: Review, change: Change, style: Style, *, verbose: bool) -> Iterator[str]:
     label = plan.label(change.rule_id)
-    name = cut(line(label.name), _NAME)
-    row = f"{_symbol(change)} {word_of(change):<10} {name:<{_NAME}}  {line(label.severity):<8} {line(label.rule_type)}"
+    room = style.width - _BESIDE_NAME
+    name = cut(line(label.name), room)
+    row = f"{_symbol(change)} {word_of(change):<10} {name:<{room}}  {line(label.severity):<8} {line(label.rule_type)}"
     yield _tinted(change, style, cut(row.rstrip(), style.width))
     for sentence in facts(plan, change, reviewed):
         yield cut(f"{_INDENT}{line(sentence)}", style.width)
