@@ -15,6 +15,7 @@ from deployer.core.compare import Baseline, Compared, compare, kept_on
 from deployer.core.desired import DesiredRule
 from deployer.core.draft import Draft, some
 from deployer.core.fields import TUNED
+from deployer.core.holds import holds_of
 from deployer.core.kept import kept, remembered
 from deployer.core.live import LiveRule
 from deployer.core.plan import Entry
@@ -52,14 +53,15 @@ def tune(
     """Plan what has to be set on a rule of Elastic's."""
     if recorded is not None and live.body.get("id") != recorded.id:
         recorded, baseline = None, None  # installed anew: nothing of what we set is on it
-    found = compare(rule, live, baseline, draft.environment.ownership, draft.wishes.take)
+    wanted = _let_go(draft, rule)
+    found = compare(wanted, live, baseline, draft.environment.ownership, draft.wishes.take)
     found = kept_on(found, live) if draft.keeps_on else found
     found = replace(found, edits=remembered(found.edits, recorded))
     draft.edits.extend(found.edits)
     if found.conflicts:
         draft.conflict(live)
         return
-    _given_back(draft, live, rule, baseline)
+    _given_back(draft, live, wanted, baseline)
     if found.before or found.after:
         before, after = found.before, found.after
         draft.changes.append(Change(live.rule_id, live.type, before, after, prebuilt=True))
@@ -86,6 +88,14 @@ def head_lines(draft: Draft) -> tuple[str, ...]:
         names = [f'"{draft.live[rule_id].name}"' for rule_id in draft.customised]
         lines.append(f"customised  {some(names)}: content differs from Elastic's, and is left alone")
     return tuple(lines)
+
+
+def _let_go(draft: Draft, rule: DesiredRule) -> DesiredRule:
+    """Return the entry with `enabled` where a hold that switched the rule off ends, and git is silent on that field."""
+    hold = holds_of(draft.situation.record).get(rule.file.rule_id)
+    if hold is None or not hold.off or "enabled" in rule.payload:
+        return rule
+    return replace(rule, payload={**rule.payload, "enabled": True})
 
 
 def _given_back(draft: Draft, live: LiveRule, rule: DesiredRule, baseline: Baseline | None) -> None:

@@ -370,6 +370,39 @@ def test_rollback_hold_and_status(world: World) -> None:
     assert world.run("history", "--verify", "-e", "s").code == 0
 
 
+def test_a_hold_that_ends_switches_a_rule_on_again_of_which_git_says_nothing(world: World) -> None:
+    """The entry names actions alone: released, or past its day, the rule is on again, and nobody's business."""
+    one, two = world.ids[:2]
+    world.entries((one, f"actions = [{SLACK}]"), (two, f"actions = [{SLACK}]"))
+    world.edit(one, enabled=True)
+    world.apply()
+    for rule_id, enabled in ((one, True), (two, False)):
+        assert world.run("hold", "-e", "s", "--rule", rule_id, "--disable", "--yes").code == 0
+        assert world.rule(rule_id)["enabled"] is False
+        world.apply()
+        ran = world.run("release", "-e", "s", "--rule", rule_id, "--yes")
+        assert ran.code == 0, ran.err
+        assert world.rule(rule_id)["enabled"] is enabled
+        assert empty(world.plan())
+    world.edit(one, enabled=False)
+    assert empty(world.plan())
+
+
+def test_a_rollback_sets_again_what_was_given_back(world: World) -> None:
+    """The whole target goes back to the deployment that still had the entry, and stays there until git moves on."""
+    one = world.ids[0]
+    world.entries((one, f"actions = [{SLACK}]"))
+    world.apply()
+    world.entries((world.ids[1], "enabled = true"))
+    world.apply()
+    world.edit(one, actions=[])
+    ran = world.run("rollback", "-e", "s", "--to", "1", "--yes")
+    assert ran.code == 0, ran.err
+    assert [action["id"] for action in world.rule(one)["actions"]] == ["soc-slack"]
+    assert world.rule(world.ids[1])["enabled"] is True  # what was there before is not recorded
+    assert world.plan()["changes"] == []
+
+
 def test_what_was_there_before_us_is_not_recorded(world: World) -> None:
     """A rollback of the deployment that first set something says so, and changes nothing."""
     one = world.ids[0]
