@@ -183,9 +183,22 @@ def init(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Where; it may exist, nothing in it is overwritten.")] = Path(),
     name: Annotated[str | None, typer.Option("--name", help="The project's name; default: the folder's.")] = None,
+    theirs: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-detection-rules", metavar="DIR", help="Make a project of a repository with a _config.yaml."
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Scaffold a project that runs at once against the sandbox."""
+    """Scaffold a project that runs at once against the sandbox, or take over one of detection-rules' CLI."""
+    if theirs is not None:
+        from deployer.commands.migrating import from_detection_rules
+        from deployer.errors import UsageError
+
+        if folder not in (Path(), theirs):
+            raise UsageError("two folders", hint="--from-detection-rules DIR writes into DIR: name that one alone")
+        raise typer.Exit(from_detection_rules(_console(ctx, json_), theirs, name))
     from deployer.commands import init as command
 
     raise typer.Exit(command.init(_console(ctx, json_), folder, name))

@@ -22,9 +22,7 @@ def init(console: Console, folder: Path, name: str | None) -> int:
     Write the files of a new project. Returns 0. Raises UsageError for a bad name, DeployerError if it cannot write.
     """
     root = folder.resolve()
-    project = name or re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-")[:40]
-    if not _NAME.fullmatch(project):
-        raise UsageError(f'"{project}" cannot be a project\'s name', hint="--name with a-z, 0-9 and -, at most 40")
+    project = project_name(root, name)
     written, kept = _scaffold(root, _values(root, project, console.surroundings))
     words = [f"{'wrote' if path in written else 'kept '}  {path}" for path in sorted((*written, *kept))]
     step = "" if root == Path.cwd() else f"cd {folder} && "
@@ -33,18 +31,26 @@ def init(console: Console, folder: Path, name: str | None) -> int:
     return 0
 
 
+def project_name(root: Path, name: str | None) -> str:
+    """Return the project's name, by itself that of its folder. Raises UsageError for one that cannot be."""
+    project = name or re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-")[:40].strip("-")
+    if not _NAME.fullmatch(project):
+        raise UsageError(f'"{project}" cannot be a project\'s name', hint="--name with a-z, 0-9 and -, at most 40")
+    return project
+
+
 def _values(root: Path, project: str, surroundings: Surroundings) -> dict[str, str]:
     return {
         "@PROJECT@": project,
-        "@STATE@": _state(root, surroundings),
+        "@STATE@": state_place(root, surroundings),
         "@DATE@": SystemClock().now().strftime("%Y/%m/%d"),
         "@UUID1@": str(uuid.uuid4()),
         "@UUID2@": str(uuid.uuid4()),
     }
 
 
-def _state(root: Path, surroundings: Surroundings) -> str:
-    """A branch of the repository where it has a remote, so that CI keeps locks and history; else this folder."""
+def state_place(root: Path, surroundings: Surroundings) -> str:
+    """Return where state is kept: a branch where there is a remote, so that CI keeps locks and history."""
     if not root.is_dir():
         return "file:.deployer"
     git = Git(root, surroundings.environ)
@@ -71,11 +77,11 @@ def _scaffold(root: Path, values: dict[str, str]) -> tuple[list[str], list[str]]
         except OSError as exc:
             raise DeployerError(f"cannot write {path}: {exc.strerror}", hint=f"is {root} a folder of yours?") from exc
         written.append(path)
-    _ignore(root, written, kept)
+    ignore(root, written, kept)
     return written, kept
 
 
-def _ignore(root: Path, written: list[str], kept: list[str]) -> None:
+def ignore(root: Path, written: list[str], kept: list[str]) -> None:
     """Add `.deployer/` to a `.gitignore` that was there and does not have it."""
     path = root / ".gitignore"
     if ".gitignore" in kept and ".deployer/" not in path.read_text(encoding="utf-8").split():

@@ -15,6 +15,7 @@ from deployer.sandbox.database import Database
 from deployer.sandbox.documents import EVERYWHERE
 from deployer.sandbox.errors import ApiError, SandboxError
 from deployer.sandbox.exception_import import import_exceptions
+from deployer.sandbox.exception_lists import find_list
 from deployer.sandbox.kibana import Kibana, open_kibana
 from deployer.sandbox.kinds import SPACE
 from deployer.sandbox.messages import Body, NotJsonError, Request, from_json
@@ -90,6 +91,7 @@ def _seed_file(call: Call, file: Path) -> int:
 
 def _seed_rule(call: Call, props: Body, *, prebuilt: bool) -> None:
     rules = call.kibana.rules
+    props = _with_ids_of_here(call, props)
     stored = rules.by_rule_id(call.space, props["rule_id"])
     if stored is not None:
         rules.delete(stored.pk)
@@ -99,6 +101,17 @@ def _seed_rule(call: Call, props: Body, *, prebuilt: bool) -> None:
         prepackaged.install_asset(call, asset, enabled=rule["enabled"])
     else:
         rules.insert(call.space, rule)
+
+
+def _with_ids_of_here(call: Call, props: Body) -> Body:
+    """References to lists that are here, with the ids that they have here, as an import does it (facts.md 7.2)."""
+    if "exceptions_list" not in props:
+        return props
+    found = []
+    for reference in props["exceptions_list"]:
+        list_ = find_list(call, None, reference["list_id"], reference["namespace_type"])
+        found.append({**reference, "id": list_.id} if list_ is not None else reference)
+    return {**props, "exceptions_list": found}
 
 
 def edit(data: str, space: str, rule: str, assignments: Sequence[str], user: str) -> Body:

@@ -6,6 +6,8 @@ import contextlib
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support.sandbox import ROOT, Sandbox, running
 from tests.support.walk import Walk
 
@@ -43,3 +45,15 @@ def test_the_walk_from_dev_over_staging_to_prod_and_back(tmp_path: Path) -> None
         walk.carry_out(page)
 
     assert walk.commands >= 30
+
+
+@pytest.mark.parametrize(("page", "least"), [("docs/adopt.md", 10), ("docs/migrate.md", 5)])
+def test_a_space_and_a_repository_are_taken_over_as_their_pages_say(tmp_path: Path, page: str, least: int) -> None:
+    """docs/adopt.md and docs/migrate.md hold, against the sandbox that the program starts itself."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    walk = Walk(folder, lambda _seconds: None, lambda _path, text: text)
+
+    walk.carry_out((ROOT / page).read_text("utf-8"))
+
+    assert walk.commands >= least
