@@ -253,4 +253,4 @@ def _head_lines(target: ReadTarget, record: Record | None) -> tuple[str, ...]:
         time = record.time[:16].replace("T", " ")
         return (f"since       deployment #{record.number}, {time} UTC, {record.event}{by}{why}",)
     where = target.ledger.location
-    return (f"first run   no deployment is recorded in {where}; nothing is disabled or deleted without a record",)
+    return (f"first run   nothing is recorded in {where}, so nothing is disabled or deleted",)

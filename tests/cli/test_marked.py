@@ -156,7 +156,7 @@ def test_without_the_store_nothing_is_disabled_or_deleted(world: World, words: t
 
     shutil.rmtree(world.project.root / ".deployer/targets")
     plan = world.plan(*words)
-    assert "no deployment is recorded" in plan["notes"]["lines"][0]
+    assert "nothing is recorded" in plan["notes"]["lines"][0]
     for change in plan["changes"]:
         assert change["action"] not in ("disable", "delete", "recreate")
         assert (change["after"] or {}).get("enabled") is not False
