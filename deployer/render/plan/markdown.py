@@ -304,7 +304,7 @@ def _entries(entries: list[_Entry]) -> Iterator[str]:
 
 
 def _missing(document: Document) -> str:
-    where = f"[the files of this run]({document.link})" if document.link else "`deployer plan -e TARGET --verbose`"
+    where = f"[the files of this run]({document.link})" if document.link else "`deployer --verbose plan -e TARGET`"
     return f"Not everything fits into a comment: {where} has all of it."
 
 
