@@ -26,8 +26,11 @@ def write_files(git: Git, commit: str, paths: Iterable[str], folder: Path) -> No
         if PurePosixPath(path).is_absolute() or ".." in parts or ".git" in parts or "\\" in path:
             raise DeployerError(f"commit {commit[:12]} has a file that no work tree may have: {path!r}")
         target = folder.joinpath(*parts)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        except (OSError, ValueError) as exc:
+            raise DeployerError(f"cannot write {path!r} of commit {commit[:12]} into {folder}: {exc}") from exc
 
 
 def rules_at(git: Git, commit: str, folders: Sequence[str], known: RuleTree) -> RuleTree:

@@ -357,3 +357,25 @@ def test_one_comment_with_one_table_for_several_targets(project: ProjectFolder) 
     assert read.count("<details>") == read.count("</details>") == 2
     assert "everyone" not in read
     assert "On the base already, not applied yet" in page
+
+
+@pytest.mark.parametrize("name", ["..", ".git"])
+def test_a_commit_with_paths_that_lead_out_is_refused(project: ProjectFolder, name: str) -> None:
+    """git can hold a tree that no checkout would make: nothing of it is written anywhere."""
+    blob = made(project, b"x = 1\n", "hash-object", "-w", "--stdin")
+    inner = made(project, f"100644 blob {blob}\tout.toml\n".encode(), "mktree")
+    tree = made(project, f"040000 tree {inner}\t{name}\n".encode(), "mktree")
+    top = made(project, f"040000 tree {tree}\tenvironments\n".encode(), "mktree")
+    commit_id = git(project.root, "commit-tree", top, "-m", "hostile")
+
+    ran = project.run("plan", "-e", "s", "--base", commit_id)
+
+    assert ran.code == 1
+    assert "has a file that no work tree may have" in ran.err
+    assert not list(project.root.parent.rglob("out.toml"))
+
+
+def made(project: ProjectFolder, content: bytes, *words: str) -> str:
+    """Write an object into the repository."""
+    done = subprocess.run(["git", *words], cwd=project.root, input=content, check=True, capture_output=True)
+    return done.stdout.decode().strip()
