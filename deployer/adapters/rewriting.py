@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,19 +46,30 @@ def write_text(file: TextFile, text: str) -> None:
         raise DeployerError(f"cannot write {file.path}: {exc.strerror}", hint="the file is as it was") from exc
 
 
+def check_new(root: Path, paths: Iterable[str]) -> None:
+    """
+    Look whether files can be new: not there yet, and inside `root` whatever links lead there.
+
+    Raises DeployerError.
+    """
+    for path in paths:
+        target = root / path
+        if not target.parent.resolve().is_relative_to(root.resolve()):
+            raise DeployerError(
+                f"{path} leads out of the project", hint="a folder on the way is a link; nothing was written"
+            )
+        if target.exists():
+            raise DeployerError(f"{path} is there already", hint="no file was overwritten; run it again")
+
+
 def new_text(root: Path, path: str, text: str) -> None:
     """
     Write a file that must not be there yet, with the folders above it, inside `root` whatever links lead there.
 
     Raises DeployerError.
     """
+    check_new(root, [path])
     target = root / path
-    if not target.parent.resolve().is_relative_to(root.resolve()):
-        raise DeployerError(
-            f"{path} leads out of the project", hint="a folder on the way is a link; nothing was written"
-        )
-    if target.exists():
-        raise DeployerError(f"{path} is there already", hint="no file was overwritten; run it again")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.with_name(f".{target.name}.new")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployer.adapters.environments import toml_files
-from deployer.adapters.rewriting import TextFile, new_text, read_text, write_text
+from deployer.adapters.rewriting import TextFile, check_new, new_text, read_text, write_text
 from deployer.adapters.rules import RuleTree
 from deployer.commands.contents import found_files, lock_of
 from deployer.commands.listing import links_of, live_lists, live_values, with_items
@@ -126,6 +126,7 @@ def _result(workspace: Workspace, environment: Environment, options: Options, fo
 
 
 def _write(workspace: Workspace, result: _Result) -> None:
+    check_new(workspace.root, [path for path, old, _ in result.files if old is None])  # before anything is written
     for path, old, text in result.files:
         if old is None:
             new_text(workspace.root, path, text)

@@ -73,21 +73,34 @@ def file_name(list_id: str) -> str:
 def patched(old: str, path: str, wanted: set[str]) -> str:
     """Return the text of a file with these values and no others; lines of values that stay, and remarks, are kept."""
     newline = "\r\n" if old.count("\r\n") == old.count("\n") > 0 else "\n"
+    table = path.endswith(".csv")
     left = set(wanted)
     lines: list[str] = []
-    rows = 0
-    for line in old.splitlines(keepends=True):
+    rows: list[int] = []
+    headed = False
+    for number, line in enumerate(old.splitlines(keepends=True)):
         if is_value(line.rstrip("\r\n")):
             value = _value(line, path)
-            header = path.endswith(".csv") and rows == 0 and value.lower() == _HEADER
-            rows += 1
-            if not header and value not in wanted:
+            if table and not rows and not headed and value.lower() == _HEADER and not _seen(old, number):
+                headed = True
+            elif value in wanted:
+                rows.append(len(lines))
+                left.discard(value)
+            else:
                 continue
-            left.discard(value)
         lines.append(line)
     if lines and left and not lines[-1].endswith(("\n", "\r")):
         lines[-1] += newline
-    return "".join([*lines, *(_line(value, path) + newline for value in sorted(left))])
+    new = [_line(value, path) + newline for value in sorted(left)]
+    first = _value((lines[rows[0]] if rows else new[0]) if rows or new else "", path)
+    if table and not headed and first.lower() == _HEADER:  # as the first one it would be taken for a header
+        lines.insert(rows[0] if rows else len(lines), _HEADER + newline)
+    return "".join([*lines, *new])
+
+
+def _seen(old: str, number: int) -> bool:
+    """Say whether a value stands above a line: then the line is no header."""
+    return any(is_value(line) for line in old.splitlines()[:number])
 
 
 def _new(side: ValueSide, path: str) -> str:
