@@ -115,3 +115,34 @@ def test_creating_many_rules_is_one_request_each_and_few_more(
     requests, writes = asked(sandbox, project, "apply", "-e", "s", "--yes")
     assert writes == RULES + 2
     assert requests <= writes + 8
+
+
+def test_many_lists_are_few_requests_and_only_what_changed_is_written(
+    deployed: tuple[ProjectFolder, Sandbox], tmp_path: Path
+) -> None:
+    """40 lists with 400 items: one read of the lists, one of their items; of two changed items two writes."""
+    _, sandbox = deployed
+    sandbox.request("POST", "/api/spaces/space", {"id": "listed", "name": "Listed"})
+    project = new_project(
+        tmp_path / "project",
+        environment=f'[kibana]\nurl = "{sandbox.url}"\nspace = "listed"\n'
+        'username = "elastic"\npassword = "env:SANDBOX_PASSWORD"\n',
+    )
+    project.rule(1)
+    for number in range(40):
+        items = (
+            f'\n[[list.items]]\nitem_id = "i-{number}-{item}"\nwhen = {{ "user.name" = "user-{item}" }}\n'
+            for item in range(10)
+        )
+        project.write(f"exceptions/l-{number}.toml", f'[[list]]\nlist_id = "l-{number}"\n' + "".join(items))
+    _, writes = asked(sandbox, project, "apply", "-e", "s", "--yes")
+    assert writes == 40 + 400 + 2  # the rule and its switch
+
+    assert asked(sandbox, project, "plan", "-e", "s") == (4, 0)
+    for number in (3, 30):
+        path = project.root / f"exceptions/l-{number}.toml"
+        path.write_text(path.read_text("utf-8").replace('"user-7"', '"somebody"'), "utf-8")
+    requests, writes = asked(sandbox, project, "apply", "-e", "s", "--yes")
+
+    assert writes == 2
+    assert requests <= 16
