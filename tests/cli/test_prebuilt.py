@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.deploying import SECRET, against, live, run_here, until, wrote
 from tests.support.project import ProjectFolder, Ran
-from tests.support.sandbox import RULES, Sandbox
+from tests.support.sandbox import RULES, Sandbox, running
 
 BULK = f"{RULES}/_bulk_action"
 ITEM = '[[list]]\nlist_id = "servers"\ndescription = "Build servers."\n\n[[list.items]]\nitem_id = "b1"\n'
@@ -521,3 +521,21 @@ def test_actions_are_checked_as_those_of_rules(world: World) -> None:
         assert "prebuilt[0].actions[0].frequency.throttle" in said
         assert "prebuilt/elastic.toml:5:" in said
         assert "prebuilt[0].actions[1].alerts_filter.query.kql" in said
+
+
+@pytest.mark.parametrize("version", ["8.19", "9.0", "9.2", "9.4", "9.5"])
+def test_on_every_stack_the_rule_stays_elastics(version: str, tmp_path: Path) -> None:
+    """A PATCH without `type` or `max_signals` goes wrong in some versions; ours name both and move nothing else."""
+    with running(tmp_path / "kibana.sqlite3", stack_version=version) as kibana:
+        world = World(kibana, tmp_path / "project", 1)
+        world.project.write("exceptions/servers.toml", LIST)
+        (one,) = world.ids
+        before = world.rule(one)
+        world.entries((one, f'enabled = true\nactions = [{SLACK}]\nexceptions = ["servers"]'))
+        world.apply()
+        world.entries((one, "enabled = false\nactions = []\nexceptions = []"))
+        world.apply()
+        moved = {"revision", "updated_at", "updated_by"}
+        after = world.rule(one)
+        assert {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} <= moved
+        assert after["rule_source"]["is_customized"] is False

@@ -289,6 +289,38 @@ def every_edit(kibana: LiveKibana) -> Seen:
     return {name: moved(kibana, act) for name, act in edits.items()}
 
 
+def tuned_prebuilt(kibana: LiveKibana) -> Seen:
+    """What our writes to one of Elastic's rules move beside what they set; all of them are installed in the space."""
+    installed = kibana.ask("PUT", f"{RULES}/prepackaged")
+    found = kibana.must("GET", f"{RULES}/_find?per_page=1&filter=alert.attributes.params.immutable:%20true")["data"]
+    if not found:
+        return {"installed": installed.status, "rule": None}
+    rule_id = found[0]["rule_id"]
+    log = {"name": "Log", "connector_type_id": ".server-log", "config": {}, "secrets": {}}
+    connector = kibana.must("POST", "/api/actions/connector", log)
+    action = {"id": connector["id"], "action_type_id": ".server-log", "group": "default", "params": {"message": "m"}}
+    shared = {"list_id": "l-1", "name": "L", "description": "d", "type": "detection"}
+    made = kibana.must("POST", LISTS, shared)
+    link = {key: made[key] for key in ("id", "list_id", "type", "namespace_type")}
+    patch = {"rule_id": rule_id, "type": found[0]["type"], "max_signals": found[0]["max_signals"]}
+    steps: dict[str, Callable[[], Any]] = {
+        "exceptions": lambda: kibana.ask("PATCH", RULES, {**patch, "exceptions_list": [link]}),
+        "enabled": lambda: kibana.ask("POST", BULK, {"action": "enable", "ids": [found[0]["id"]]}),
+        "actions": lambda: kibana.ask("PATCH", RULES, {**patch, "actions": [action]}),
+        "nothing": lambda: kibana.ask("PATCH", RULES, {**patch, "actions": [], "exceptions_list": []}),
+    }
+    return {"installed": installed.status, "rule": rule_id, **{n: _tuned(kibana, rule_id, s) for n, s in steps.items()}}
+
+
+def _tuned(kibana: LiveKibana, rule_id: str, act: Callable[[], Any]) -> Seen:
+    """One write to one of Elastic's rules: which fields differ after it, and what Kibana says of its source."""
+    before = kibana.rule(rule_id)
+    reply = act()
+    after = kibana.rule(rule_id)
+    differing = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    return {"status": reply.status, "differing": differing, "rule_source": after.get("rule_source")}
+
+
 def _sendable(rule: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in rule.items() if key != "id"}
 
@@ -324,4 +356,9 @@ PROBES: dict[str, Probe] = {
     "suppression": Probe("facts.md 15 (f)", "What does alert suppression need of the licence?", suppression),
     "broken-filters": Probe("facts.md 15 (g)", "What does a broken filter answer?", broken_filters),
     "every-edit": Probe("issue 4", "Does updated_at move on every edit?", every_edit),
+    "tuned-prebuilt": Probe(
+        "facts.md 3.8, 6",
+        "Do a PATCH of actions or exceptions and a switch customise one of Elastic's rules?",
+        tuned_prebuilt,
+    ),
 }

@@ -43,6 +43,13 @@ IN_THE_SANDBOX: dict[str, Any] = {
         "bulk enable": {"enabled": [False, True], "updated_at_moves": True},
         "put the same": {"status": 200},
     },
+    "tuned-prebuilt": {
+        "installed": 200,
+        "exceptions": {"status": 200, "rule_source": {"is_customized": False}},
+        "enabled": {"status": 200, "rule_source": {"is_customized": False}},
+        "actions": {"status": 200, "rule_source": {"is_customized": False}},
+        "nothing": {"status": 200, "rule_source": {"is_customized": False}},
+    },
 }
 """What the sandbox is known to do: the self-test of the probes. Of a real Kibana nothing is asserted."""
 
@@ -61,6 +68,7 @@ def record(folder: Path, name: str, kibana: LiveKibana, seen: Any) -> Path:
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One sandbox for the self-test of all probes."""
     with running(tmp_path_factory.mktemp("probes") / "kibana.sqlite3") as found:
+        found.admin("POST", "prebuilt", {"count": 1, "installed": False})
         yield found
 
 
