@@ -126,6 +126,10 @@ def _update(draft: Draft, rule: DesiredRule, live: LiveRule, recorded: RuleRecor
     if adopting and not draft.wishes.adopt:
         _unmanaged(draft, live, compared)
         return
+    if draft.keeps_on and marked and compared.recreate:
+        reason = "has another type in Kibana; to delete and create it again needs a record, or your word"
+        draft.block(live, "retyped", reason, f"--take git --only id:{live.rule_id}")
+        return
     compared = kept_on(compared, live) if draft.keeps_on and marked else compared
     compared = replace(compared, edits=remembered(compared.edits, recorded))
     draft.edits.extend(compared.edits)

@@ -170,3 +170,20 @@ def test_without_the_store_nothing_is_disabled_or_deleted(world: World, words: t
     plan = world.plan()
     assert actions(plan) == []
     assert sorted(plan["notes"]["census"]["copies"]) == ["Rule 1", "Rule 2"]
+
+
+def test_without_the_store_no_rule_is_created_again(world: World) -> None:
+    """Another type in git means delete and create: blocked without a record, until a person says so."""
+    path = world.project.rule(4)
+    eql = path.read_text("utf-8").replace('"query"', '"eql"').replace('"kuery"', '"eql"')
+    path.write_text(eql.replace("event.action : *", "any where true"), "utf-8")
+    assert actions(world.plan()) == [(rule_id(4), "recreate")]
+    shutil.rmtree(world.project.root / ".deployer/targets")
+    old = world.by_name("Rule 4")
+    plan = world.plan()
+    assert actions(plan) == []
+    assert [(one["rule_id"], one["kind"]) for one in plan["notes"]["blocked"]] == [(rule_id(4), "retyped")]
+    assert world.run("apply", "-e", "s", "--yes").code == 4
+    assert world.by_name("Rule 4") == old
+    world.apply("--take", "git", "--only", f"id:{rule_id(4)}", "--allow", "recreate=1")
+    assert world.by_name("Rule 4")["type"] == "eql"
