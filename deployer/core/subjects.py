@@ -78,8 +78,8 @@ def subjects_of(
         if row.rule_id not in result:
             threats = list(threats_in(live.body)) if live else []
             entries += threats
-            subject = _only_live(row.rule_id, row.name, live, threats)
             path = paths.get(row.rule_id, "")
+            subject = _only_live(row.rule_id, live.name if live and path else row.name, live, threats)
             result[row.rule_id] = replace(subject, path=path, written=bool(path))
     return tuple(sorted(result.values(), key=lambda one: (one.name.casefold(), one.rule_id))), entries
 

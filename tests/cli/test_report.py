@@ -75,6 +75,7 @@ def constructed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proj
         names(project, 5, "T1053", "Scheduled Task/Job")
         failing = {"space": "prod", "rule_id": rule_id(2), "status": "failed", "message": "no such index"}
         kibana.admin("POST", "executions", failing)
+        ok(project, "hold", "-e", "prod", "--rule", rule_id(3), "--reason", "INC-1", "--yes")
         edit = {"rule_id": rule_id(3), "note": "edited by hand"}
         assert kibana.request("PATCH", "/s/prod/api/detection_engine/rules", edit, user="soc-day").status == 200
         yield project, kibana
@@ -157,13 +158,14 @@ def test_which_techniques_have_no_rule_is_answered(page: Element) -> None:
     ]
 
 
-def test_health_and_drift_are_shown(page: Element) -> None:
-    """Which rule fails where, and what an analyst changed."""
+def test_health_drift_and_holds_are_shown(page: Element) -> None:
+    """Which rule fails where, what an analyst changed, what is held back and why."""
     section = next(one for one in page.all("section") if one.attributes["id"] == "attention")
     rows = [row.text for row in section.all("tr")]
 
     assert "Rule 2 prod failed" in rows
     assert any(row.startswith("Rule 3 prod changed note soc-day") for row in rows), rows
+    assert any(row.startswith("Rule 3 prod H") and "held INC-1" in row for row in rows), rows
 
 
 def test_the_environments_stand_side_by_side(page: Element) -> None:

@@ -160,3 +160,18 @@ def test_cells_say_in_words_what_they_show() -> None:
 
     (row,) = found.one("section", id="rules").one("tbody").all("tr")
     assert [cell.text for cell in row.all("td")][-2:] == ["on #1", "– not there"]
+
+
+def test_many_targets_without_a_change_share_a_line() -> None:
+    """Forty customers are no forty headings; the one that changes has its own."""
+    file = ruled("r1", name="Alpha")
+    calm = [looked(f"c{number}", world(file)) for number in range(6)]
+    found = parsed(report_html(report([file], *calm, looked("new", world())))).one("section", id="changes")
+    other = world()
+    other.git(file)
+    changing = parsed(report_html(report([file], *calm, looked("new", other)))).one("section", id="changes")
+
+    assert "Nothing will change in c0, c1, c2, c3, c4, c5, new." in found.text
+    assert not found.all("h3")
+    assert [one.text for one in changing.all("h3")] == ["What will change in new?"]
+    assert "Nothing will change in c0, c1, c2, c3, c4, c5." in changing.text

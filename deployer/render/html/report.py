@@ -26,6 +26,7 @@ ISLAND: Final = 25_000
 """Rules that the filters know; more are in the numbers, not behind the filters."""
 _AGES: Final = ((30, "under 1 month"), (90, "1 to 3 months"), (180, "3 to 6 months"), (365, "6 to 12 months"))
 _OLDEST: Final = 10
+_FEW: Final = 4  # targets that are named and unfolded one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def report_html(found: Report) -> str:
         subject={subject.rule_id: subject for subject in found.subjects}.get,
         severities=tuple(reversed(SEVERITIES)),
         types=_types(found),
-        changes=[_changes(target) for target in found.targets],
+        changes=[_changes(target) for target in found.targets if not _is_calm(found, target)],
+        calm=[target.name for target in found.targets if _is_calm(found, target)],
         words=changes_in_words,
         asked=short(_listed(found.names, "and"), 80),
         side=[_side(found, place, today) for place in range(len(found.targets))],
@@ -89,6 +91,12 @@ def ago(stamp: str, now: datetime) -> str:
 def _types(found: Report) -> tuple[str, ...]:
     used = {subject.type for subject in found.subjects if subject.type}
     return (*(word for word in RULE_TYPES if word in used), *sorted(used.difference(RULE_TYPES)))
+
+
+def _is_calm(found: Report, target: TargetReport) -> bool:
+    """Say whether a target is one of many of which there is nothing to say: they share a line."""
+    said = target.coming or target.blocked or target.ready or target.waiting or target.notes
+    return len(found.targets) > _FEW and not said
 
 
 def _changes(target: TargetReport) -> dict[str, Any]:
@@ -132,8 +140,8 @@ def _places(found: Report) -> dict[str, Any]:
 
 def _listed(names: Sequence[str], word: str) -> str:
     """Return names as a sentence has them, many of them as their number."""
-    if len(names) > 4:
-        return f"one of {len(names)} targets"
+    if len(names) > _FEW:
+        return f"{len(names)} targets" if word == "and" else f"one of {len(names)} targets"
     return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

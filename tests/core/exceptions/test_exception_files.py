@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.core.exceptions.expiry import expiring
+from deployer.core.exceptions.expiry import endings, expiring
 from deployer.core.exceptions.form import canonical_item
 from deployer.core.exceptions.reading import read_exceptions, repeated_names
 from deployer.core.toml import locator
@@ -85,3 +85,22 @@ def test_expired_and_soon_expiring_items_are_told(day: str, code: str | None) ->
     lists, _ = read_exceptions("e.toml", text)
     found = list(expiring(lists, datetime(2026, 11, 24, tzinfo=UTC), lambda _, key: locator(text)(key)))
     assert [(problem.line, problem.code) for problem in found] == ([(6, code)] if code else [])
+
+
+def test_every_item_with_an_end_is_named_the_next_one_first() -> None:
+    """Expired, soon and later; an item without a date is not among them."""
+    days = {"old": "2026-01-01", "soon": "2026-12-01", "later": "2027-06-01"}
+    items = "".join(
+        f'[[list.items]]\nitem_id = "{name}"\nexpires = {day}\nwhen = {{ "a" = "b" }}\n' for name, day in days.items()
+    )
+    text = f'[[list]]\nlist_id = "l"\ndescription = "d"\n{items}[[list.items]]\nitem_id = "n"\nwhen = {{ "a" = "b" }}\n'
+    lists, problems = read_exceptions("exceptions/l.toml", text)
+    assert not problems
+
+    found = endings(lists, datetime(2026, 11, 24, tzinfo=UTC))
+
+    assert [(one.name, one.list_id, one.state) for one in found] == [
+        ("old", "l", "expired"),
+        ("soon", "l", "soon"),
+        ("later", "l", "later"),
+    ]
