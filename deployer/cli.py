@@ -30,7 +30,13 @@ _EXAMPLES = ("Example: ", "Examples: ")
 
 
 class Commands(typer.core.TyperGroup):
-    """Commands whose examples stand in `--help` one a line."""
+    """Commands whose examples stand in `--help` one a line, and that are listed with a whole sentence each."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands; a sentence that does not fit goes on in the next line."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _sentence(one.help or "")) for name, one in found if not one.hidden])
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command with its examples laid out."""
@@ -38,6 +44,11 @@ class Commands(typer.core.TyperGroup):
         if command is not None:
             command.epilog = _laid_out(command.epilog or "")
         return command
+
+
+def _sentence(text: str) -> str:
+    """Return the first sentence, without its full stop."""
+    return text.split("\n\n")[0].replace("\n", " ").split(". ")[0].rstrip(".")
 
 
 def _laid_out(epilog: str) -> str:

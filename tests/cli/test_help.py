@@ -54,6 +54,7 @@ def test_help_fits_and_every_option_says_what_it_does(path: tuple[str, ...]) -> 
 
     assert [line for line in shown.output.splitlines() if len(line) > 100 and "deployer " not in line] == []
     assert COMMANDS[path].help
+    assert "..." not in shown.output.partition("\nCommands:\n")[2], "every sentence is whole"
     unsaid = [one.opts for one in COMMANDS[path].params if one.param_type_name == "option" and not one.help]
     assert unsaid == []
 

@@ -48,7 +48,7 @@ def options_of(path: tuple[str, ...]) -> set[str]:
 def calls(line: str) -> list[list[str]]:
     """The calls of deployer in one line of a shell, without the program and without what the shell does with them."""
     found = []
-    for part in re.split(r"\s(?:&&|\|\||\||;)\s|;\s|\$\(", line):
+    for part in re.split(r", then |\s(?:&&|\|\||\||;)\s|;\s|\$\(", line):
         words = _words(re.split(r"\s(?:2?>>?|<)\s?", part)[0])
         while words and re.fullmatch(r"[A-Z_]+=.*", words[0], re.DOTALL):  # NAME=value before the command
             words = words[1:]
