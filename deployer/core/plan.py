@@ -106,8 +106,8 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class Blocked:
     """
-    A desired rule that the plan may not touch: somebody else's (`unmanaged`, `foreign`, `prebuilt`, `duplicate`), changed
-    on both sides (`conflict`), or of another type where no record says whose change that is (`retyped`).
+    A desired rule that the plan may not touch: somebody else's (`unmanaged`, `foreign`, `prebuilt`, `duplicate`),
+    changed on both sides (`conflict`), or of another type where no record says whose change that is (`retyped`).
     """
 
     rule_id: str
