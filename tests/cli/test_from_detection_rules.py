@@ -30,21 +30,14 @@ def kibana(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def test_a_space_that_their_cli_filled_is_adopted_without_a_difference(kibana: Sandbox, tmp_path: Path) -> None:
     """Every pair imported as they do it: only our tag, `enabled` where a file says so, and what we do on purpose."""
     world = World(kibana, tmp_path, "their-space")
-    for id_, kind in (("conn-1", ".webhook"), ("conn-2", ".slack")):
-        secrets = {"secrets": {"webhookUrl": "https://x.example"}, "config": {}}
-        if kind == ".webhook":
-            secrets = {"secrets": {"user": "u", "password": "p"}, "config": {"url": "https://x.example"}}
-        body = {"name": id_, "connector_type_id": kind, **secrets}
-        assert kibana.request("POST", f"/s/{world.space}/api/actions/connector/{id_}", body).status == 200
+    connectors(world)
     world.values("vl-1", "ip", "203.0.113.7")
     lists = pairs()["syn_2x_TOMLException"]
     bodies = [pair["api_payload"] for pair in rule_pairs().values()]
     assert imported(world, [*bodies, *lists["ndjson_lines"]]) == len(bodies) - 1
     (stub,) = [body for body in bodies if body["rule_id"] in MEANT]
     assert imported(world, [_without_stubs(stub)]) == 1  # as they send it, Kibana refuses it (docs/rule-format.md)
-    for name, pair in rule_pairs().items():
-        world.project.write(f"rules/{name}.toml", pair.get("toml_text") or emit_rule(tables(pair)))
-    world.project.write("exceptions/exc-list-1_exceptions.toml", lists["toml_text"])
+    files(world)
     before = {body["rule_id"]: kibana.rule(body["rule_id"], space=world.space) for body in bodies}
 
     (plan,) = world.run("plan", "-e", "s", "--adopt", "--json").document["plans"]
@@ -64,6 +57,40 @@ def test_a_space_that_their_cli_filled_is_adopted_without_a_difference(kibana: S
         assert set(new["tags"]) == {*old["tags"], "deployer:tests"}
         assert [new[name] for name in GENERATED] == [old[name] for name in GENERATED]
     assert any(old[name] for old in before.values() for name in GENERATED)
+
+
+@needs_shared
+def test_what_was_applied_is_pulled_without_a_byte(kibana: Sandbox, tmp_path: Path) -> None:
+    """Rules of every type, with actions, exceptions and all that their format knows: pull finds nothing to write."""
+    world = World(kibana, tmp_path, "our-space")
+    connectors(world)
+    files(world)
+    world.project.write("value_lists/vl-2.txt", "# type: ip\n203.0.113.7\n# the cellar\n203.0.113.8\n")
+    world.run("apply", "-e", "s", "--yes")
+    texts = world.texts()
+
+    found = world.pull()
+
+    assert (found["files"], found["lists"], found["overridden"], found["problems"]) == ([], [], {}, [])
+    assert world.texts() == texts
+
+
+def connectors(world: World) -> None:
+    """Create the connectors that the pairs name."""
+    for id_, kind in (("conn-1", ".webhook"), ("conn-2", ".slack")):
+        secrets = {"secrets": {"webhookUrl": "https://x.example"}, "config": {}}
+        if kind == ".webhook":
+            secrets = {"secrets": {"user": "u", "password": "p"}, "config": {"url": "https://x.example"}}
+        body = {"name": id_, "connector_type_id": kind, **secrets}
+        assert world.kibana.request("POST", f"/s/{world.space}/api/actions/connector/{id_}", body).status == 200
+
+
+def files(world: World) -> None:
+    """Write every pair as the file that it is."""
+    lists = pairs()["syn_2x_TOMLException"]
+    for name, pair in rule_pairs().items():
+        world.project.write(f"rules/{name}.toml", pair.get("toml_text") or emit_rule(tables(pair)))
+    world.project.write("exceptions/exc-list-1_exceptions.toml", lists["toml_text"])
 
 
 def _without_stubs(body: dict[str, Any]) -> dict[str, Any]:

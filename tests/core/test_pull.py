@@ -444,3 +444,17 @@ def test_what_is_no_export_is_named_by_line(text: str) -> None:
     """A line that is not an object ends the pull."""
     with pytest.raises(DeployerError, match=r"x\.ndjson:\d is no"):
         read_export(text, "x.ndjson")
+
+
+def test_a_link_that_leads_nowhere_is_a_problem_and_no_override() -> None:
+    """Kibana takes any id in `exceptions_list` (facts.md 7.2); a wrong one is named and not copied into a file."""
+    checkout = Checkout()
+    wrong = {"id": "of-another-space", "list_id": "travelling", "type": "detection", "namespace_type": "single"}
+
+    pulled = checkout.pull(body_of(exceptions_list=[wrong]), body_of("r-2"))
+
+    assert [problem.code for problem in pulled.problems] == ["not-pulled"]
+    assert "exceptions_list" in pulled.problems[0].message
+    assert (pulled.overridden, checkout.settings) == ({}, START)
+    assert len(checkout.texts) == 2
+    assert "of-another-space" not in "".join(checkout.texts.values())

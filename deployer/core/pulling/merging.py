@@ -99,7 +99,10 @@ class Merger:
             document = _restored(document, original, differing)
             differing = self._differing(document, live, path, names, everything)
         sets = {name: self._override_value(name, live) for name in differing}
-        said = {name: value for name, value in sets.items() if value is not ABSENT}  # nothing can be set to absent
+        file = rule_of(document, path)  # nothing can be set to absent, and what an override would not mend is not set
+        said = {
+            name: value for name, value in sets.items() if value is not ABSENT and self._helps(name, value, live, file)
+        }
         return Merged(document, _changed(original or {"rule": {}}, document), said)
 
     def _differing(
@@ -121,6 +124,13 @@ class Merger:
         if silent and value is ABSENT and name in document["rule"] and live.value(name) not in (ABSENT, None, "", []):
             value = live.value(name)  # the author spelled the field out, so the default is spelled out too
         return {**document, "rule": _put(document["rule"], name, value)}
+
+    def _helps(self, name: str, value: Any, live: LiveRule, file: RuleFile) -> bool:
+        """Say whether a value that names things of the space is what is live: a link may lead nowhere there."""
+        if name not in ("actions", "exceptions_list"):
+            return True
+        resolved, _ = self.rendering.resolved({name: value}, file)
+        return same_field(name, resolved[name], live.value(name), live.type)
 
     def _override_value(self, name: str, live: LiveRule) -> Any:
         value = live.value(name)
