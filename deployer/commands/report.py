@@ -46,7 +46,8 @@ def report(workspace: Workspace, options: Options) -> int:
     from deployer.render.report_text import report_json, report_text
 
     workspace.console.say(report_text(found, [str(path) for path, _ in outputs], workspace.console.style))
-    workspace.console.document("report", report_json(found))
+    if workspace.console.json:  # thousands of rules as JSON are half a second
+        workspace.console.document("report", report_json(found))
     return int(ExitCode.DONE if found.complete else ExitCode.ERROR)
 
 
