@@ -17,7 +17,7 @@ from deployer.core.environment import Environment
 from deployer.core.ports import Body
 from deployer.core.pulling.choosing import Chosen, ListsOfGit, chosen_lists, named_values, values_are_taken
 from deployer.core.pulling.exceptions import ListsPulled, Side, pull_lists
-from deployer.core.pulling.places import place
+from deployer.core.pulling.places import list_place
 from deployer.core.pulling.value_lists import ValueSide, pull_values
 from deployer.core.rule_file import RuleFile
 from deployer.executor.ledger import Ledger
@@ -64,7 +64,7 @@ def pull_all_lists(
     documents = _documents(workspace, environment, ledger, lists.keys() | {one.key for one in tree.values})
     sides = [Side(key, live, files.get(key), documents.get(key)) for key, live in lists.items()]
     ownership = manners_of(environment, Wishes()).ownership
-    pulled = pull_lists(sides, _text_of(workspace), _place_of(workspace, project.exceptions), ownership)
+    pulled = pull_lists(sides, _text_of(workspace), _place_of(workspace), ownership)
     value_sides = []
     for name, (body, held) in values.items():
         file = value_files.get(name)
@@ -107,13 +107,13 @@ def _text_of(workspace: Workspace) -> Callable[[str], str]:
     return lambda path: read_text(workspace.root / path).text
 
 
-def _place_of(workspace: Workspace, folders: tuple[str, ...]) -> Callable[[Mapping[str, Any]], str]:
-    """Return what names the file of a new exception list: the first folder, and the list's name as a slug."""
+def _place_of(workspace: Workspace) -> Callable[[Mapping[str, Any]], str]:
+    """Return what names the file of a new exception list."""
+    folders, template = workspace.project.exceptions, workspace.project.pull_lists
     taken = _taken(workspace, folders, (".toml",))
 
     def choose(body: Mapping[str, Any]) -> str:
-        words = {"name": body.get("name"), "rule_id": body.get("list_id")}
-        path = place(f"{folders[0]}/{{name}}.toml", folders, words, taken)
+        path = list_place(template, folders, body, taken)
         taken.add(path)
         return path
 

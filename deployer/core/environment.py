@@ -258,6 +258,7 @@ class Project:
     prebuilt: tuple[str, ...] = ("prebuilt",)
     state: str = "file:.deployer"
     pull: str = ""  # where `pull` puts the file of a rule that has none, "" for core.pulling.places.default_template
+    pull_lists: str = ""  # where it puts the file of an exception list that has none
     notify: NotifyPolicy = field(default_factory=NotifyPolicy)
     checks: Policy = field(default_factory=dict)  # [checks]: what `validate` judges beyond what Kibana accepts
 

@@ -238,3 +238,17 @@ def test_lists_of_another_project_and_of_other_environments_are_left(world: Worl
 
     assert found["lists_left"] == {"not deployed here": 1, "of others": 1}
     assert world.texts() == before
+
+
+def test_new_files_of_lists_go_where_deployer_toml_says(world: World) -> None:
+    """`pull_lists` is a template as `pull` is; names are slugs, and what leaves the folder is refused."""
+    world.project.write("deployer.toml", 'project = "tests"\npull_lists = "exceptions/{type}/{list_id}.toml"\n')
+    world.create("r-1", exceptions_list=[world.exception_list("../../odd Id", name="N")])
+
+    assert [entry["path"] for entry in world.pull()["lists"]] == ["exceptions/detection/odd_id.toml"]
+    assert content(world.plan()) == []
+
+    for template in ("rules/{name}.toml", "exceptions/../{name}.toml", "exceptions/{tactic}.toml", "exceptions/{name}"):
+        world.project.write("deployer.toml", f'project = "tests"\npull_lists = "{template}"\n')
+        ran = world.project.run("pull", "-e", "s", **SECRETS)
+        assert (ran.code, "deployer.toml:2:1: pull_lists:" in ran.err) == (1, True), ran.err

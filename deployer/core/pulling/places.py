@@ -12,31 +12,41 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 WORDS: Final = ("name", "tactic", "type", "severity", "rule_id")
+LIST_WORDS: Final = ("name", "list_id", "type")
 SUFFIX: Final = ".toml"
 
 _WORD: Final = re.compile(r"\{([^{}]*)\}")
 _LONGEST: Final = 120
 
 
-def template_flaw(template: str, folders: Sequence[str]) -> str:
-    """Return what is wrong with a template, "" for nothing. It must lie in one of the rule folders."""
-    unknown = [word for word in _WORD.findall(template) if word not in WORDS]
+def template_flaw(
+    template: str, folders: Sequence[str], words: Sequence[str] = WORDS, what: str = "a rule folder"
+) -> str:
+    """Return what is wrong with a template, "" for nothing. It must lie in one of the folders."""
+    unknown = [word for word in _WORD.findall(template) if word not in words]
     parts = template.split("/")
     if unknown or re.search(r"[{}]", _WORD.sub("", template)):
-        known = ", ".join("{" + word + "}" for word in WORDS)
+        known = ", ".join("{" + word + "}" for word in words)
         return f"it may use {known} and nothing else in braces"
     if not template.endswith(SUFFIX):
         return f"it must end in {SUFFIX}"
     if ".." in parts or "." in parts or "\\" in template:
         return "it must not leave its folder"
     if not any(template.startswith(f"{folder}/") and len(template) > len(folder) + 1 for folder in folders):
-        return f"it must lie in a rule folder: {', '.join(folders)}"
+        return f"it must lie in {what}: {', '.join(folders)}"
     return ""
 
 
 def default_template(folders: Sequence[str]) -> str:
     """Return where files go when deployer.toml does not say: the first rule folder, named as detection-rules does."""
     return folders[0] + "/{tactic}_{name}" + SUFFIX
+
+
+def list_place(template: str, folders: Sequence[str], body: Mapping[str, Any], taken: Collection[str]) -> str:
+    """Return the path of the new file of an exception list; `template` is "" where deployer.toml does not say one."""
+    words = {"name": body.get("name"), "rule_id": body.get("list_id"), "type": body.get("type")}
+    chosen = template.replace("{list_id}", "{rule_id}") or f"{folders[0]}/{{name}}{SUFFIX}"
+    return place(chosen, folders, words, taken)
 
 
 def place(template: str, folders: Sequence[str], rule: Mapping[str, Any], taken: Collection[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from deployer.core.checks.policy import Policy
 from deployer.core.environment import NotifyPolicy, Project
-from deployer.core.pulling.places import template_flaw
+from deployer.core.pulling.places import LIST_WORDS, template_flaw
 from deployer.core.settings.nodes import Node, SettingsFile, WrongError, node_of
 from deployer.core.settings.reading import Table, choice, distinct, list_of, text
 from deployer.core.settings.secret_refs import secret_ref
@@ -44,11 +44,18 @@ def project_file(node: Node) -> Project:
         prebuilt=table.read("prebuilt", _folders, built_in.prebuilt),
         state=table.read("state", _state, built_in.state),
         pull=table.read("pull", _template, built_in.pull),
+        pull_lists=table.read("pull_lists", _template, built_in.pull_lists),
         notify=table.read("notify", _notify, built_in.notify),
         checks=table.read("checks", _checks, {}),
     )
     if "pull" in table and project.rules and (flaw := template_flaw(project.pull, project.rules)):
         table.add(table.at("pull").problem(f'"{project.pull}": {flaw}', "wrong-value", _TEMPLATE_EXAMPLE))
+    lists = project.exceptions
+    if "pull_lists" in table and (
+        flaw := template_flaw(project.pull_lists, lists, LIST_WORDS, "a folder of exceptions")
+    ):
+        remedy = 'for example pull_lists = "exceptions/{list_id}.toml"'
+        table.add(table.at("pull_lists").problem(f'"{project.pull_lists}": {flaw}', "wrong-value", remedy))
     if "rules" in table and not project.rules:
         table.add(table.at("rules").problem("no rule folder", "wrong-value", 'name one: rules = ["rules"]'))
     return table.done(project)
