@@ -95,7 +95,7 @@ def pull_lists(
         pulled.taken += 1
         if side.file is None:
             _new(side, place_of, pulled)
-        elif ownership not in ("live", "once"):
+        elif ownership not in ("live", "once") and _differs(side):
             by_path.setdefault(side.file.path, []).append(side)
     for path in sorted(by_path):
         _patched(path, text_of(path), by_path[path], pulled)
