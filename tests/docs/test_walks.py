@@ -57,3 +57,17 @@ def test_a_space_and_a_repository_are_taken_over_as_their_pages_say(tmp_path: Pa
     walk.carry_out((ROOT / page).read_text("utf-8"))
 
     assert walk.commands >= least
+
+
+def test_what_a_branch_does_is_as_its_page_says(tmp_path: Path) -> None:
+    """docs/branch.md holds, with the embedded sandbox and real git."""
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=tmp_path, check=True)
+    (tmp_path / ".gitignore").write_text(".deployer/\n*.bak\n", "utf-8")
+    identity = {
+        f"GIT_{role}_{part}": "tests@example.com" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
+    }
+    walk = Walk(tmp_path, lambda _: None, lambda _, text: text, identity)
+
+    walk.carry_out((ROOT / "docs/branch.md").read_text("utf-8"))
+
+    assert walk.commands == 14
