@@ -102,7 +102,8 @@ def _stages(tx: Transaction, rules: Sequence[Touched], force: _Force) -> None:
         jobs = [flips.flip_job(rule, _flip_back(rule, force, enabled=enabled), enabled=enabled) for rule in back]
         _send(tx, "switched back", flips.lots(jobs))
     _send(tx, "removed", each([_removal(rule, force) for rule in present if _to_remove(rule)]))
-    missing = [rule for rule in rules if rule.before is not None and rule.live is None]
+    # One of Elastic's that somebody removed is not brought back: a POST would make it a rule of nobody's package.
+    missing = [rule for rule in rules if rule.before is not None and rule.live is None and not rule.change.prebuilt]
     _send(tx, "brought back", each([_return(rule, force) for rule in missing]))
     _send(tx, "restored", each([_restoration(rule, force) for rule in present if _to_restore(rule, force)]))
     off = [rule for rule in rules if _came_back_off(rule)]
@@ -260,6 +261,8 @@ def _result(tx: Transaction, rule: Touched, bodies: Sequence[Body]) -> Outcome:
     if image(live) == rule.before_image:
         renamed = live is not None and live.get("id") != (rule.before or {}).get("id")
         return Outcome(rule.rule_id, "undo", Status.UNDONE, "created again, with another id" if renamed else "")
+    if live is None and rule.change.prebuilt:
+        return Outcome(rule.rule_id, "undo", Status.UNDONE, "one of Elastic's rules, not installed any more")
     if live is not None and rule.nothing_of_ours(live):
         return Outcome(rule.rule_id, "undo", Status.UNDONE, _kept_words(rule, live))
     return Outcome(rule.rule_id, "undo", *_why_not(tx.stuck.get(rule.rule_id), rule, live))

@@ -22,7 +22,10 @@ from deployer.core.fields import PREBUILT
 from deployer.core.normalise import canonical
 from deployer.core.plan import Entry, Plan
 from deployer.core.ports import Body
+from deployer.executor.apply import apply
 from deployer.executor.images import image
+from deployer.executor.recover import Mode, recover
+from tests.support.fake_kibana import Crash
 from tests.support.fault_scenarios import (
     ACTION,
     BEFORE,
@@ -149,6 +152,31 @@ def test_a_sample_of_faults_and_updates_ends_as_claimed() -> None:
 
     assert wrong == []
     assert min(claims["done"], claims["rolled_back"]) > 0
+
+
+@pytest.mark.parametrize("mode", ["undo", "force_undo"])
+def test_a_rule_that_was_removed_meanwhile_is_never_created(mode: Mode) -> None:
+    """Undone by force or not: what somebody took out of Kibana is Elastic's to install, and the others go back."""
+    game = Game(Backend(), Scenario({3: "crash_after"}))
+    assert play_once(game) == "crashed"
+    backend = game.backend
+    assert isinstance(backend, Backend)
+    backend.kibana.delete("elastic-on")
+
+    assert recover(game.run(), mode).how == "undone"
+
+    live = {body["rule_id"]: image(body) for body in backend.all_rules()}
+    assert "elastic-on" not in live
+    assert live == {name: seen for name, seen in OLD.items() if name != "elastic-on"}
+
+
+def play_once(game: Game) -> str:
+    """Apply, and say how it ended."""
+    try:
+        apply(plan(), game.run())
+    except Crash:
+        return "crashed"
+    return "ended"
 
 
 @pytest.mark.torture
