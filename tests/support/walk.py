@@ -2,7 +2,8 @@
 A page of the documentation carried out: its files are written, its commands run, their output compared.
 
     ```toml PATH       the block is written to PATH
-    ```console         lines that start with `$ ` are run; the lines below must stand in the output, in this order
+    ```console         lines that start with `$ ` are run; the lines below must stand in the output, in this order;
+                       `$ cd FOLDER` and `$ export NAME=VALUE` hold for what follows
     <!-- later: 25h --> time passes in every Kibana of the page
 
 In expected lines `…` stands for anything; a last line `(exit 4)` names the exit code, which is 0 without it.
@@ -41,6 +42,7 @@ class Walk:
     adapt: Callable[[str, str], str]
     environ: dict[str, str] = field(default_factory=dict)
     commands: int = 0
+    at: Path | None = None
 
     def carry_out(self, text: str) -> None:
         """Do everything that the page says, in its order."""
@@ -58,17 +60,29 @@ class Walk:
 
     def _run(self, command: Command) -> None:
         program, *rest = command.words
+        if program in ("cd", "export"):
+            self._enter(program, rest[0])
+            return
         words = [sys.executable, "-m", "deployer", *rest] if program == "deployer" else command.words
         hidden = ("CI", "GITHUB_", "GITLAB_", "DEPLOYER_")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         done = subprocess.run(
-            words, cwd=self.folder, env=clean | self.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=120, check=False,
+            words, cwd=self.at or self.folder, env=clean | self.environ, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=120, check=False,
         )  # fmt: skip
         shown = shlex.join(command.words)
         assert done.returncode == command.code, f"$ {shown}\n{done.stdout}{done.stderr}"
         _compare(shown, command.expected, done.stdout + done.stderr)
         self.commands += 1
+
+    def _enter(self, program: str, word: str) -> None:
+        """Go to a folder, or set a variable, as the shell of the page would."""
+        if program == "cd":
+            self.at = (self.at or self.folder) / word
+            assert self.at.is_dir(), word
+        else:
+            name, _, value = word.partition("=")
+            self.environ = {**self.environ, name: value}
 
 
 def _commands(block: str) -> Iterator[Command]:
