@@ -22,7 +22,15 @@ PAGES = sorted(
 )
 WORKFLOWS = sorted(
     path
-    for pattern in ("action.yml", "ci/**/*.yml", "docs/**/*.yml", "ci/**/*.yml", "ci/**/*.sh", ".github/**/*.yml", "*.gitlab-ci.yml")
+    for pattern in (
+        "action.yml",
+        "ci/**/*.yml",
+        "docs/**/*.yml",
+        "ci/**/*.yml",
+        "ci/**/*.sh",
+        ".github/**/*.yml",
+        "*.gitlab-ci.yml",
+    )
     for path in ROOT.glob(pattern)
 )
 SOURCES = sorted((ROOT / "deployer").rglob("*.py"))
