@@ -265,18 +265,21 @@ def format_(
 def schema(
     ctx: typer.Context,
     kind: Annotated[
-        str | None, typer.Argument(help="rule, environment, project, exceptions or prebuilt.", metavar="KIND")
+        str | None, typer.Argument(help="rule, environment, project, exceptions, prebuilt, or plan.", metavar="KIND")
     ] = None,
     write: Annotated[
         Path | None, typer.Option("--write", metavar="DIR", help="Write all of them, and print what Taplo needs.")
     ] = None,
 ) -> None:
-    """Print the JSON Schema of a file that people write, for editors."""
+    """Print the JSON Schema of a file that people write, for editors, or of what plan --json prints."""
     from deployer.commands import schema as command
     from deployer.errors import UsageError
 
     if (kind is None) == (write is None):
-        raise UsageError("schema needs one of KIND and --write DIR", hint=f"kinds are {', '.join(command.KINDS)}")
+        raise UsageError(
+            "schema needs one of KIND and --write DIR",
+            hint=f"kinds are {', '.join([*command.KINDS, *command.WRITTEN])}",
+        )
     if write:
         raise typer.Exit(command.write_all(_workspace(ctx, False), write))
     raise typer.Exit(command.show(_console(ctx, False), str(kind)))

@@ -1,4 +1,4 @@
-"""`deployer schema`: JSON Schemas of the files that people write, for Taplo, Even Better TOML and their like."""
+"""`deployer schema`: JSON Schemas of the files that people write, for Taplo and its like, and of what `plan` prints."""
 
 from __future__ import annotations
 
@@ -55,11 +55,22 @@ KINDS: Final[Mapping[str, tuple[str, Callable[[], Schema]]]] = {
 }
 
 
+def _plan() -> Schema:
+    from deployer.render.plan.schema import plan_schema
+
+    return plan_schema()
+
+
+WRITTEN: Final[Mapping[str, tuple[str, Callable[[], Schema]]]] = {"plan": ("What deployer plan --json prints", _plan)}
+"""What deployer writes, and not people: printed by name, and no business of an editor."""
+
+
 def schema_text(kind: str) -> str:
     """Return one schema as draft-07 JSON, which Taplo reads, ending in a newline. Raises UsageError."""
-    if kind not in KINDS:
-        raise UsageError(f'there is no schema "{kind}"', hint=f"write one of {', '.join(KINDS)}")
-    title, make = KINDS[kind]
+    known = {**KINDS, **WRITTEN}
+    if kind not in known:
+        raise UsageError(f'there is no schema "{kind}"', hint=f"write one of {', '.join(known)}")
+    title, make = known[kind]
     head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": title}
     return json.dumps({**head, **make()}, indent=2) + "\n"
 

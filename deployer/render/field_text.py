@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from deployer.core.change import Change
+from deployer.core.canonical import same
+from deployer.core.change import Action, Change
 from deployer.core.fields import ABSENT, field
 from deployer.core.guards import weaker_fields
 from deployer.core.text_diff import line_diff
@@ -23,6 +24,8 @@ def field_lines(change: Change, style: Style, *, width: int, verbose: bool) -> I
     rows: list[tuple[str, str]] = []
     for name in change.names:
         before, after = change.side(name)
+        if change.action is Action.RECREATE and before is not ABSENT and after is not ABSENT and same(before, after):
+            continue
         if _is_text(name, before, after):
             yield from _text(name, before or "", after or "", style, width, verbose)
         elif name not in ("type",) or not change.before or "name" not in change.before:

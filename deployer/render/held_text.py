@@ -20,10 +20,10 @@ def held_lines(held: Iterable[Held], style: Style) -> Iterator[str]:
         for one in alike[:_MOST]:
             yield cut(f"    {held_words(one)}", style.width)
         if len(alike) > _MOST:
-            yield f"    … and {plural(len(alike) - _MOST, 'more rule')} held by {label}"
+            yield f"    … and {plural(len(alike) - _MOST, 'more rule')} held by {line(label)}"
     waiting = next((one.hold for one in standing if one.state == "waits"), "")
     if waiting:
-        yield cut(f"    git has something else for it: deployer release {waiting} lets it in", style.width)
+        yield cut(f"    git has something else for it: deployer release {line(waiting)} lets it in", style.width)
 
 
 def waiting_lines(held: Iterable[Held], style: Style) -> Iterator[str]:
@@ -33,10 +33,10 @@ def waiting_lines(held: Iterable[Held], style: Style) -> Iterator[str]:
         alike = [one for one in waiting if one.hold == label]
         for one in alike[:_MOST]:
             git = f"git has {one.git}" if one.git else "git does not have it any more"
-            text = cut(f" !  {one.hold} waits  {line(one.name)}: {git}, runs {one.runs or 'nothing'}", style.width)
-            yield style.yellow(text) + "\n"
+            text = f" !  {one.hold} waits  {one.name}: {git}, runs {one.runs or 'nothing'}"
+            yield style.yellow(cut(line(text), style.width)) + "\n"
         if len(alike) > _MOST:
-            yield f"    … and {plural(len(alike) - _MOST, 'more rule')} that {label} holds\n"
+            yield f"    … and {plural(len(alike) - _MOST, 'more rule')} that {line(label)} holds\n"
 
 
 def ended_lines(held: Iterable[Held], style: Style) -> Iterator[str]:
@@ -45,10 +45,10 @@ def ended_lines(held: Iterable[Held], style: Style) -> Iterator[str]:
     for label in dict.fromkeys(one.hold for one in ending):
         alike = [one for one in ending if one.hold == label]
         for one in alike[:_MOST]:
-            text = cut(f" !  {one.hold} ends   {line(one.name)}: {_why_it_ends(one)}", style.width)
-            yield style.yellow(text) + "\n"
+            text = f" !  {one.hold} ends   {one.name}: {_why_it_ends(one)}"
+            yield style.yellow(cut(line(text), style.width)) + "\n"
         if len(alike) > _MOST:
-            yield f"    … and {plural(len(alike) - _MOST, 'more rule')} that {label} held\n"
+            yield f"    … and {plural(len(alike) - _MOST, 'more rule')} that {line(label)} held\n"
 
 
 def held_words(held: Held) -> str:
@@ -58,8 +58,8 @@ def held_words(held: Held) -> str:
     git = f"git has {held.git}" if held.git else "git does not have it"
     git = "as git has it" if held.git == held.runs else git
     until = f", until {held.until}" if held.until else ""
-    why = f" ({line(held.reason)})" if held.reason else ""
-    return f"held {held.hold}  {line(held.name)}: {runs}{off}, {git}{until}{why}"
+    why = f" ({held.reason})" if held.reason else ""
+    return line(f"held {held.hold}  {held.name}: {runs}{off}, {git}{until}{why}")
 
 
 def held_next(held: Iterable[Held], target: str) -> str:
@@ -68,7 +68,7 @@ def held_next(held: Iterable[Held], target: str) -> str:
     if not standing:
         return ""
     way = f"deployer release -e {target} {standing[0].hold}, or change it in git"
-    return f"{plural(len(standing), 'rule')} held: {way}.\n"
+    return f"{plural(len(standing), 'rule')} held: {line(way)}.\n"
 
 
 def _why_it_ends(held: Held) -> str:

@@ -13,7 +13,7 @@ _ACTIVE: Final = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]|(?<=#)#(?=\\w*\\
 """What does something to a terminal or to the log of a CI runner, where `##[…]` and `##vso[…]` are commands anywhere;
 and lone surrogates, which no stream takes."""
 
-_COMMAND: Final = re.compile(r"^((?:[ \t]|\x1b\[\d+m)*:):", re.MULTILINE)
+_COMMAND: Final = re.compile(r"^([ \t]*:):(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,12 @@ def clean(text: str) -> str:
     return _ACTIVE.sub(lambda match: "\\x23" if match[0] == "#" else match[0].encode("unicode_escape").decode(), text)
 
 
-def calm(text: str) -> str:
-    """Return the text without a line that the runner of GitHub Actions takes for a command (`::error::…`)."""
-    return _COMMAND.sub(r"\1\\x3a", text)
+def calm(text: str, width: int = 0) -> str:
+    """
+    Return uncoloured text without a line that the runner of GitHub Actions takes for a command (`::error::…`); such a
+    line is cut to `width`, 0 for none.
+    """
+    return _COMMAND.sub(lambda match: cut(f"{match[1]}\\x3a{match[2]}", width or len(match[0]) + 3), text)
 
 
 def line(text: str) -> str:

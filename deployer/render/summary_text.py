@@ -9,7 +9,7 @@ from deployer.core.origin import Origin, shares
 from deployer.core.plan import Plan
 from deployer.core.summary import Row
 from deployer.errors import ExitCode
-from deployer.render.style import Style, cut, line, plural
+from deployer.render.style import Style, calm, cut, line, plural
 
 
 def summary_text(rows: Sequence[Row], style: Style) -> str:
@@ -21,7 +21,8 @@ def summary_text(rows: Sequence[Row], style: Style) -> str:
         text = f"  {cut(line(row.target), name_width):<{name_width}}  {row.state:<{state_width}}  {line(row.detail)}"
         text = cut(text.rstrip(), style.width)
         lines.append(text if row.code in (ExitCode.DONE, ExitCode.CHANGES) else style.red(text))
-    return "\n".join(lines) + "\n"
+    table = "\n".join(lines) + "\n"
+    return table if style.color else calm(table, style.width)
 
 
 def state_of(plan: Plan) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from deployer.core.canonical import same
 from deployer.core.change import Action, Change
 from deployer.core.fields import ABSENT
 from deployer.core.fields import field as field_of
@@ -43,7 +44,7 @@ def field_diffs(change: Change, *, lines: int, width: int) -> Iterator[FieldDiff
         if name in _UNTOLD and change.action is Action.RECREATE:
             continue
         before, after = change.side(name)
-        if change.action is Action.RECREATE and before == after and type(before) is type(after):
+        if change.action is Action.RECREATE and before is not ABSENT and after is not ABSENT and same(before, after):
             continue
         found = line_diff(_text(name, before), _text(name, after))
         shown = tuple(DiffLine(one.kind, one.old, one.new, _shown(one.text, width)) for one in found[:lines])

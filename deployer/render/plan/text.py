@@ -57,7 +57,8 @@ def plan_text(plan: Plan, style: Style, *, verbose: bool = False, applying: bool
         parts.append(_section(title, lines, style))
     if not applying:
         parts.append(_foot(plan, style))
-    return calm("\n".join(part for part in parts if part))
+    text = "\n".join(part for part in parts if part)
+    return text if style.color else calm(text, style.width)
 
 
 def plans_text(document: Document, *, verbose: bool = False) -> str:
@@ -179,4 +180,17 @@ def _foot(plan: Plan, style: Style) -> str:
         nothing += f"Next: {line(plan.notes.recovery)}\n" if plan.notes.recovery else ""
         return nothing + held_next(plan.notes.held, plan.target.name)
     told = f"Nothing was changed. Plan {plan.short}{requests}, {plan.notes.seconds:.1f} s."
-    return f"{told}\n{style.bold(f'Next: {line(next_command(plan))}')}\n"
+    return f"{told}\n{style.bold(_next(line(next_command(plan)), style.width))}\n"
+
+
+def _next(command: str, width: int) -> str:
+    """Return the next command, on as many lines as it needs, so that it can be pasted."""
+    text = f"Next: {command}"
+    if len(text) <= width:
+        return text
+    head, *options = text.split(" --")
+    lines = [head]
+    for option in options:
+        fits = len(lines[-1]) + len(option) + 5 <= width
+        lines[-1:] = [f"{lines[-1]} --{option}"] if fits else [f"{lines[-1]} \\", f"      --{option}"]
+    return "\n".join(cut(one, width) for one in lines)
