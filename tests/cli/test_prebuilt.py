@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,9 @@ def test_elastic_goes_on_owning_what_we_manage(kibana: Sandbox, tmp_path: Path) 
 
     text = world.run("plan", "-e", "s").out
     assert "30 of Elastic's managed, 30 to change" in text, text
+    for form in ("markdown", "html"):
+        page = html.unescape(world.run("plan", "-e", "s", "--format", form).out)
+        assert "30 of Elastic's managed, 30 to change" in page
     assert "90 prebuilt" in text
     assert "… and 29 more exposure updates like this one" in text
 

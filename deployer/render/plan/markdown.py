@@ -22,7 +22,16 @@ from deployer.render.plan.branch import branch_rows, heading_of, not_now_lines
 from deployer.render.plan.document import Document
 from deployer.render.plan.fields import field_diffs
 from deployer.render.plan.notes import blocked_lines, look_lines, note_sections, overdue_lines
-from deployer.render.plan.words import SYMBOL, facts, left_alone, more_words, next_command, totals, word_of
+from deployer.render.plan.words import (
+    SYMBOL,
+    facts,
+    left_alone,
+    more_words,
+    next_command,
+    prebuilt_words,
+    totals,
+    word_of,
+)
 from deployer.render.style import Style, calm, clean, cut, line, plural
 
 LIMIT: Final = 65_536
@@ -169,6 +178,7 @@ def _part(plan: Plan, reviewed: Review) -> _Part:
 def _head(plan: Plan, reviewed: Review) -> str:
     blocks = [f"## Plan for {code(plan.target.name)}", *_refusal(plan)]
     words = [f"**{totals(plan)}**", f"{plural(plan.notes.census.unchanged, 'rule')} unchanged"]
+    words += [prebuilt_words(plan)] if prebuilt_words(plan) else []
     words += [f"left alone: {', '.join(left_alone(plan))}"] if left_alone(plan) else []
     words += [f"Kibana {word(plan.provenance.stack)}"] if plan.provenance.stack else []
     blocks.append(" · ".join(words))

@@ -27,6 +27,7 @@ from deployer.render.plan.words import (
     left_alone,
     more_words,
     next_command,
+    prebuilt_words,
     refused,
     totals,
     word_of,
@@ -118,7 +119,7 @@ def _target(document: Document, plan: Plan, reviewed: Review) -> _Target:
     space = "" if plan.target.space == "default" else f"/s/{plan.target.space}"
     stack = f"Kibana {plan.provenance.stack}" if plan.provenance.stack else ""
     unchanged = f"{plan.notes.census.unchanged:,} unchanged"
-    words = [totals(plan), unchanged, *left_alone(plan), stack, share_words(plan)]
+    words = [totals(plan), unchanged, prebuilt_words(plan), *left_alone(plan), stack, share_words(plan)]
     return _Target(
         name=plan.target.name,
         url=f"{plan.target.url}{space}",
