@@ -30,6 +30,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     "no_exceptions": frozenset({"rules-all", "actions-read", "timeline-all", "spaces-read"}),
     "no_actions": frozenset({"rules-all", "exceptions-all", "lists-all", "timeline-all", "spaces-read"}),
+    "no_rules": frozenset({"lists-read", "actions-read", "timeline-all", "spaces-read"}),  # Security without Rules, 9.3
     "anonymous": frozenset(),
 }
 _FIRST_USERS = {
