@@ -174,8 +174,6 @@ class Notes:
     lines: tuple[str, ...] = ()  # further sentences for the head of the plan (lost store, upgraded Kibana, ...)
     details: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # rule_id -> sentences under its change
     rekeyed: tuple[str, ...] = ()  # rules that will run with another API key than now
-    user: str = ""  # the Kibana user whose key the rules that are written run with, "" where nobody asked
-    user_before: str = ""  # that of the last deployment
     recovery: str = ""  # the command that must come first, where an apply was interrupted
     requests: int = 0
     seconds: float = 0.0

@@ -220,8 +220,6 @@ def _notes(data: dict[str, Any]) -> Notes:
         held=tuple(Held(**held) for held in data["held"]),
         lines=tuple(data["lines"]),
         details={rule_id: tuple(sentences) for rule_id, sentences in data["details"].items()},
-        user=data.get("user", ""),
-        user_before=data.get("user_before", ""),
         rekeyed=tuple(data.get("rekeyed", ())),
         recovery=data["recovery"],
         requests=data["requests"],

@@ -77,8 +77,8 @@ class Review:
 
     `reasons` says why, by rule id or key of a list; only those to look at have any. `conflicts` and `left_out` (by
     `conflict = "skip"`) are rules that git and Kibana both changed, `blocked` the other rules that the plan may not
-    touch. `held` are holds that end, or that git has something new for; `standing` the others. `user` is the Kibana
-    user that rules run as from now on and the one before, where they differ. `overdue` are edits made in Kibana that
+    touch. `held` are holds that end, or that git has something new for; `standing` the others. `rekeyed` are
+    rules that run as another Kibana user from then on. `overdue` are edits made in Kibana that
     nobody has decided on for a week, `recent` the other edits that are left alone.
 
     With `--base` the changes and lists among them are those of this branch; `elsewhere` has the
@@ -95,7 +95,7 @@ class Review:
     left_out: tuple[str, ...] = ()
     held: tuple[Held, ...] = ()
     standing: tuple[Held, ...] = ()
-    user: tuple[str, str] | None = None
+    rekeyed: tuple[str, ...] = ()
     renamed: tuple[Rename, ...] = ()
     overdue: tuple[Edit, ...] = ()
     recent: tuple[Edit, ...] = ()
@@ -122,7 +122,7 @@ def review(plan: Plan) -> Review:
         left_out=notes.left_out,
         held=tuple(held for held in notes.held if held.state != "held"),
         standing=tuple(held for held in notes.held if held.state == "held"),
-        user=(notes.user, notes.user_before) if notes.user_before and notes.user != notes.user_before else None,
+        rekeyed=notes.rekeyed,
         renamed=tuple(_renamed(plan.changes)),
         overdue=tuple(overdue),
         recent=tuple(edit for edit in left if edit not in overdue),

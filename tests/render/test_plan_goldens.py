@@ -21,6 +21,7 @@ import jsonschema_rs
 import pytest
 import xmlschema
 
+from deployer.commands.plan_outputs import KINDS
 from deployer.commands.schema import schema_text
 from deployer.core.change import Action
 from deployer.core.fields import Category
@@ -125,3 +126,15 @@ def test_the_schema_knows_when_something_is_missing_or_unknown() -> None:
         wrong["plans"][0].pop(key, None)
         wrong["plans"][0] |= {} if value is None else {key: value}
         assert not PLAN.is_valid(wrong)
+
+
+def test_every_key_and_every_kind_is_described() -> None:
+    """docs/json.md names what the schema has, and each format that the option takes."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text("utf-8")
+    schema = json.loads(schema_text("plan"))
+    plan, failed = schema["properties"]["plans"]["items"]["anyOf"]
+    change = plan["properties"]["changes"]["items"]["properties"]
+    notes = plan["properties"]["notes"]["properties"]
+    keys = {*schema["properties"], *plan["properties"], *failed["properties"], *change, *notes, *KINDS}
+
+    assert {key for key in keys if f"`{key}`" not in text and f"`{key}[]`" not in text} == set()

@@ -235,7 +235,7 @@ def holds() -> Plan:
         Held("h4", "Expired", "H10", "expired", "41d0aa9", "", until="2026-11-20"),
     )
     lines = ("waiting     2 of 3 due deletes are above the limit: --allow delete=3",)
-    return make.made(Notes(held=held, user="ci-new", user_before="soc-night", lines=lines))
+    return make.made(Notes(held=held, rekeyed=("h9",), lines=lines))
 
 
 def lists() -> Plan:
@@ -325,8 +325,7 @@ def hostile(names: Sequence[str] = HOSTILE, query: str = "") -> Plan:
         warnings=(problem,),
         lines=tuple(names),
         details={change.rule_id: tuple(names) for change in make.changes},
-        user=text,
-        user_before=names[0],
+        rekeyed=tuple(change.rule_id for change in make.changes),
         census=Census(copies=tuple(names)),
     )  # fmt: skip
     for name in names:

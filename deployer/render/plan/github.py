@@ -12,7 +12,7 @@ from typing import Final
 from deployer.core.plan import Plan
 from deployer.core.review import Review
 from deployer.render.plan.document import Document
-from deployer.render.plan.words import refused, totals, user_words, word_of
+from deployer.render.plan.words import key_words, refused, totals, word_of
 from deployer.render.problems.github import escaped_data, escaped_property
 from deployer.render.problems.report import flat
 from deployer.render.style import cut, plural
@@ -46,7 +46,7 @@ def _errors(document: Document, plan: Plan) -> Iterator[str]:
 
 
 def _warnings(document: Document, plan: Plan, reviewed: Review) -> Iterator[str]:
-    words = user_words(reviewed)
+    words = key_words(plan, reviewed)
     if words:
         yield _command("warning", plan.target.name, words)
     for rename in reviewed.renamed:

@@ -14,7 +14,7 @@ from deployer.errors import Severity
 from deployer.render.field_text import short_value
 from deployer.render.held_text import ended_lines, held_lines, waiting_lines
 from deployer.render.lists_text import lists_lines
-from deployer.render.plan.words import edit_when, kept_names, passed, user_words
+from deployer.render.plan.words import edit_when, kept_names, key_words, passed
 from deployer.render.style import Style, cut, line
 
 
@@ -34,7 +34,7 @@ def note_sections(
 
 def look_lines(plan: Plan, reviewed: Review, style: Style) -> Iterator[str]:
     """Yield what must be looked at beside changes, a few lines each: another user, conflicts left out, holds."""
-    user = user_words(reviewed)
+    user = key_words(plan, reviewed)
     if user:
         yield "\n".join(_wrapped(f" !  {line(user)}", style.width, first=""))
     yield from _left_out(plan, reviewed, style)

@@ -31,7 +31,7 @@ def plan_schema() -> Schema:
             "version": _said("grows when a key goes or changes its meaning; new keys may come", {"const": VERSION}),
             "command": {"const": "plan"},
             "plans": _said(
-                "one for each target, in the order asked for",
+                "one for each target",
                 {"type": "array", "items": {"anyOf": [_plan(), _failed()]}},
             ),
         }
@@ -188,7 +188,7 @@ def _notes() -> Schema:
             "held": _list({**held, "state": {"enum": ["held", "waits", "ended", "expired"]}}),
             "lines": _TEXTS,
             "details": {"type": "object", "additionalProperties": _TEXTS},
-            **_texts("user", "user_before", "recovery"),
+            "recovery": _TEXT,
             "requests": _COUNT,
             "seconds": {"type": "number"},
             "branch": _said("with --base", _branch()),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from deployer.core.change import Action, Change
 from deployer.core.guards import COUNTED, Verdict
-from deployer.core.plan import Edit, Held, Plan
+from deployer.core.plan import Edit, Plan
 from deployer.core.review import Group, Review, age_of
 from deployer.render.lists_text import lists_count
 from deployer.render.style import plural
@@ -20,6 +20,8 @@ SYMBOL: Final = {
     Action.RECREATE: "-/+",
     Action.ADOPT: "~",
 }
+
+_NAMED: Final = 5  # rules in a sentence
 
 
 def word_of(change: Change) -> str:
@@ -106,23 +108,13 @@ def more_words(group: Group, hidden: int) -> str:
     return f"{hidden:,} more {what}{plural(hidden, group.example.action.value).partition(' ')[2]} like this one"
 
 
-def user_words(review: Review) -> str:
-    """Return that rules run as another Kibana user from now on, "" where they do not."""
-    if review.user is None:
+def key_words(plan: Plan, review: Review) -> str:
+    """Return which rules run as another Kibana user once the plan is applied, "" for none."""
+    if not review.rekeyed:
         return ""
-    now, before = review.user
-    return f'another Kibana user: rules that are written run with the key of "{now}", until now that of "{before}"'
-
-
-def held_look(held: Held) -> str:
-    """Return why a held rule is to be looked at: its hold ends, or git has something new for it."""
-    if held.state == "waits":
-        git = f"git has {held.git} for it" if held.git else "git does not have it any more"
-        return f"waits: {git}, it runs {held.runs or 'nothing'} until {held.hold} is released"
-    if held.state == "expired":
-        return f"{held.hold} ends: its last day was {held.until}"
-    git = f"({held.git})" if held.git else ""
-    return f"{held.hold} ends: git behaves differently now {git}" if git else f"{held.hold} ends: git does not have it"
+    names = [f'"{plan.label(rule_id).name}"' for rule_id in review.rekeyed[:_NAMED]]
+    more = f" and {len(review.rekeyed) - _NAMED:,} more" if len(review.rekeyed) > _NAMED else ""
+    return f"another Kibana user: with the key of whoever applies this run from then on {', '.join(names)}{more}"
 
 
 def edit_when(plan: Plan, edit: Edit) -> str:
