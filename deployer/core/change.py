@@ -98,6 +98,11 @@ class Change:
         """Return before and after of one field, ABSENT where the key is missing."""
         return (self.before or {}).get(name, ABSENT), (self.after or {}).get(name, ABSENT)
 
+    def told(self, name: str) -> tuple[Any, Any]:
+        """Return before and after as people compare them: actions without the uuid, which Kibana gives and keeps."""
+        before, after = self.side(name)
+        return (_without_uuids(before), _without_uuids(after)) if name == "actions" else (before, after)
+
     def reverse(self) -> Change:
         """Return the change that undoes this one."""
         return Change(self.rule_id, self.rule_type, self.after, self.before, prebuilt=self.prebuilt)
@@ -133,3 +138,9 @@ class Label:
     severity: str = ""
     path: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _without_uuids(actions: Any) -> Any:
+    if not isinstance(actions, list):
+        return actions
+    return [{key: part for key, part in a.items() if key != "uuid"} if isinstance(a, Mapping) else a for a in actions]

@@ -23,7 +23,7 @@ def field_lines(change: Change, style: Style, *, width: int, verbose: bool) -> I
     weaker = weaker_fields(change)
     rows: list[tuple[str, str]] = []
     for name in change.names:
-        before, after = change.side(name)
+        before, after = change.told(name)
         if change.action is Action.RECREATE and before is not ABSENT and after is not ABSENT and same(before, after):
             continue
         if _is_text(name, before, after):

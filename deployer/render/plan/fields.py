@@ -43,7 +43,7 @@ def field_diffs(change: Change, *, lines: int, width: int) -> Iterator[FieldDiff
     for name in change.names:
         if name in _UNTOLD and change.action is Action.RECREATE:
             continue
-        before, after = change.side(name)
+        before, after = change.told(name)
         if change.action is Action.RECREATE and before is not ABSENT and after is not ABSENT and same(before, after):
             continue
         found = line_diff(_text(name, before), _text(name, after))
