@@ -109,15 +109,15 @@ def test_progress_moves_on_a_terminal_and_says_rate_and_time_left(tmp_path: Path
     """The line has count, share, rate and time left, fits, and is gone when the result stands there."""
     with running(tmp_path / "kibana.sqlite3", rule_cost_ms=250) as kibana:
         project = against(tmp_path / "p", kibana.url)
-        project.rules(120)
+        project.rules(60)
         seen = on_terminal(project, "apply", "-e", "s", "--yes", columns=80, **SECRET)
 
     assert seen.code == 0, seen.raw
-    moving = [state for state in seen.states if re.match(r" +created +\d+/120 ", state)]
+    moving = [state for state in seen.states if re.match(r" +created +\d+/60 ", state)]
     assert len(moving) >= 3, seen.states
-    assert any(re.search(r"\d+/120  \d+ %  \d+/s  \d+ s left", state) for state in moving), moving
+    assert any(re.search(r"\d+/60  \d+ %  \d+/s  \d+ s left", state) for state in moving), moving
     assert all(len(state) < 80 for state in moving)
-    assert not [text for text in seen.lines if "/120" in text and "left" in text], "nothing of it stays"
+    assert not [text for text in seen.lines if "/60" in text and "left" in text], "nothing of it stays"
     assert "\x1b[K" not in seen.raw, "old consoles print escapes as they are"
 
 
