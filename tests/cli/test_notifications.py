@@ -150,7 +150,7 @@ def test_a_failed_apply_and_a_failed_recovery_are_told(tmp_path: Path) -> None:
         (answering(404), "it answered 404"),
         (answering(302, Location=f"http://127.0.0.1:9{SECRET_PATH}"), "it answered 302; a redirect is not followed"),
         (hanging(20), "it did not answer within 5 s"),
-        (dripping(20), "it did not answer within 5 s"),
+        pytest.param(dripping(20), "it did not answer within 5 s", marks=pytest.mark.torture),
     ],
     ids=["500", "404", "redirect", "hanging", "dripping"],
 )

@@ -67,7 +67,7 @@ def test_an_error_is_red_and_stands_alone(project: ProjectFolder) -> None:
     assert any(text.startswith("error: ") for text in seen.lines)
 
 
-@pytest.mark.parametrize("columns", [80, 60, 200])
+@pytest.mark.parametrize("columns", [80, *(pytest.param(n, marks=pytest.mark.torture) for n in (60, 200))])
 def test_lines_fit_the_terminal(project: ProjectFolder, columns: int) -> None:
     """Plan, apply, drift, status, history, show and rollback stay within 80 columns where that is what there is."""
     applied = on_terminal(project, "apply", "-e", "s", "--yes", columns=columns)
@@ -170,7 +170,9 @@ def printed(project: ProjectFolder, encoding: str, *words: str) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252", "latin-1"])
+@pytest.mark.parametrize(
+    "encoding", ["ascii", "cp437", *(pytest.param(name, marks=pytest.mark.torture) for name in ("cp1252", "latin-1"))]
+)
 def test_an_output_that_cannot_take_a_character_gets_another_spelling(project: ProjectFolder, encoding: str) -> None:
     """An old code page is no error: ours are spelled in letters, a user's are escaped, JSON stays the same JSON."""
     project.rule(1, name="Übergang → 日本 🦊")
