@@ -91,7 +91,16 @@ BULK_ACTION = obj(
     },
     strict=True,  # the only strict object of the rule schemas (facts.md section 1.7)
 )
-_ecs_mapping = record
+_ECS_ENTRY = obj({"field": may(text()), "value": may(union(text(), strings()))})
+
+
+def _ecs_mapping(value: Any, path: Path, issues: Issues) -> Any:
+    """Result columns or static values by ECS field: EcsMapping of the OpenAPI document; facts.md says nothing of it."""
+    if isinstance(value, dict):
+        return {name: _ECS_ENTRY(entry, (*path, name), issues) for name, entry in value.items()}
+    return record(value, path, issues)
+
+
 OSQUERY = obj(
     {
         "action_type_id": need(one_of(".osquery")),
