@@ -300,12 +300,6 @@ class Git:
         new = _fields(self._program.run("ls-files", "--others", "--exclude-standard", "-z", "--", *paths).out)
         return tuple(sorted({*changed, *new}))
 
-    def has_commit(self, commit: str) -> bool:
-        """Say whether this clone has the commit (40 hex digits); a shallow one lacks most."""
-        return (
-            self._program.run("cat-file", "-e", f"{_checked_commit(commit)}^{{commit}}", accept=(0, 1, 128)).code == 0
-        )
-
     def files_at(self, ref: str, folders: Iterable[str] = (".",)) -> dict[str, bytes]:
         """
         Return path → content of every file under `folders` as of `ref`, links and submodules left out.
@@ -317,10 +311,6 @@ class Git:
         blobs = {path: facts.split(" ")[2] for facts, _, path in entries}
         contents = read_objects(self._program, blobs.values())
         return {path: contents[blob] for path, blob in blobs.items()}
-
-    def file_at(self, commit: str, path: str) -> bytes | None:
-        """Return one file as of a commit (40 hex digits), None where this clone has no such commit or file."""
-        return self.files_at_commits([(commit, path)]).get((commit, path))
 
     def files_at_commits(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
         """Return the content of the (commit, path) pairs that this clone has, in one process. Commits: 40 hex."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from deployer.adapters.surroundings import Surroundings
 from deployer.core.environment import Connection, Credentials, ResolvedCredentials, SecretRef
-from deployer.core.settings.addresses import SANDBOX, address_of_store, is_loopback
+from deployer.core.settings.addresses import SANDBOX, is_loopback
 from deployer.core.suggestion import closest
 from deployer.errors import Refusal, RefusedError, SecretError
 
@@ -41,11 +41,6 @@ def check_host(url: str, what: str, surroundings: Surroundings) -> None:
         Refusal.HOST,
         hint=f"no secret was read; if {shown} is meant, add it to DEPLOYER_HOSTS where deployer runs",
     )
-
-
-def check_state(state: str, surroundings: Surroundings) -> None:
-    """Refuse a `state` setting that itself names a host outside DEPLOYER_HOSTS. Raises RefusedError."""
-    check_host(address_of_store(state), "state", surroundings)
 
 
 def _host_and_port(url: str) -> tuple[str, int]:

@@ -3,7 +3,7 @@ A rule before and after: the one value for everything that a plan does.
 
 A side is a mapping of field to value, or None where the rule does not exist on that side. A create has no before, a
 delete no after; a create, a delete and a recreate carry whole rules, everything else only the fields that it writes. A
-key that stands on one side only is added or removed. The action is derived from the sides, and the reverse is a swap.
+key that stands on one side only is added or removed. The action is derived from the sides.
 """
 
 from __future__ import annotations
@@ -102,10 +102,6 @@ class Change:
         """Return before and after as people compare them: actions without the uuid, which Kibana gives and keeps."""
         before, after = self.side(name)
         return (_without_uuids(before), _without_uuids(after)) if name == "actions" else (before, after)
-
-    def reverse(self) -> Change:
-        """Return the change that undoes this one."""
-        return Change(self.rule_id, self.rule_type, self.after, self.before, prebuilt=self.prebuilt)
 
     def differs_from_before(self, live: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the planned fields that no longer have their before in a live body (the stale check of design 5)."""

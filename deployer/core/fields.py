@@ -94,7 +94,6 @@ class Field:
     keys: tuple[str, ...] = ()
     empty: bool = False
     text: bool = False
-    merges: bool = False
     since: str = ""
     weaker: Literal["lower", "grows", ""] = ""
 
@@ -114,7 +113,7 @@ _ROWS: Final = (
     Field("description", _COSMETIC, text=True),
     Field("note", _COSMETIC, text=True, empty=True),
     Field("setup", _COSMETIC, "", text=True, since="8.3"),
-    Field("tags", _COSMETIC, [], listing="set", merges=True),
+    Field("tags", _COSMETIC, [], listing="set"),
     Field("references", _COSMETIC, []),
     Field("author", _COSMETIC, []),
     Field("license", _COSMETIC),
@@ -153,9 +152,7 @@ _ROWS: Final = (
     Field("concurrent_searches", _TUNING, types=frozenset({"threat_match"})),
     Field("items_per_search", _TUNING, types=frozenset({"threat_match"})),
     Field("alert_suppression", _TUNING, since="8.8", weaker="grows"),
-    Field(
-        "exceptions_list", _TUNING, [], listing="keyed", keys=("list_id", "namespace_type"), merges=True, weaker="grows"
-    ),
+    Field("exceptions_list", _TUNING, [], listing="keyed", keys=("list_id", "namespace_type"), weaker="grows"),
     Field("interval", _TUNING, "5m"),
     Field("from", _TUNING, "now-6m"),
     Field("to", _TUNING, "now"),

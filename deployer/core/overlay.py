@@ -9,7 +9,7 @@ Within one override: `set`, then `remove_tags`, `add_tags`, `add_actions`, `rewr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -33,14 +33,6 @@ _NAME_SIGN: Final = r"[\w.*-]"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A place where a rule still names an index pattern that an override rewrites elsewhere."""
-
-    field: str
-    pattern: str
-
-
-@dataclass(frozen=True, slots=True)
 class Overlaid:
     """
     A rule after its overrides. `payload` is the very object that went in where none applied.
@@ -51,7 +43,6 @@ class Overlaid:
 
     payload: Mapping[str, Any]
     origins: Mapping[str, str] = field(default_factory=dict)
-    kept_index: tuple[Kept, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -70,9 +61,8 @@ def apply_overrides(
     draft = _Draft(payload, subject)
     for override in applying:
         draft.apply(override, rewrite_sources)
-    kept = _kept(draft.payload, applying)
-    warnings = tuple(_kept_problem(entry, subject) for entry in kept)
-    return Overlaid(draft.payload, draft.all_origins(), kept, (*draft.problems, *warnings))
+    warnings = [_kept_problem(name, pattern, subject) for name, pattern in _kept(draft.payload, applying)]
+    return Overlaid(draft.payload, draft.all_origins(), (*draft.problems, *warnings))
 
 
 def unmatched_overrides(overrides: Iterable[Override], subjects: Sequence[Subject], where: str) -> tuple[Problem, ...]:
@@ -200,18 +190,18 @@ def _some_type(name: str) -> str:
     return next((rule_type for rule_type in fields.RULE_TYPES if fields.field(name).exists_for(rule_type)), "query")
 
 
-def _kept(payload: Mapping[str, Any], applied: Iterable[Override]) -> tuple[Kept, ...]:
-    """Return where the rule still names a pattern that one of its overrides rewrites."""
+def _kept(payload: Mapping[str, Any], applied: Iterable[Override]) -> Iterator[tuple[str, str]]:
+    """Yield field and pattern where the rule still names a pattern that one of its overrides rewrites."""
     old = frozenset(pattern for override in applied for pattern in override.rewrite_index)
     new = frozenset(pattern for override in applied for pattern in override.rewrite_index.values())
     if not old - new:
-        return ()
-    found = [Kept(name, pattern) for name in _INDEX_LISTS for pattern in _in_list(payload.get(name), old - new)]
+        return
+    for name in _INDEX_LISTS:
+        yield from ((name, pattern) for pattern in _in_list(payload.get(name), old - new))
     for name in _MAY_NAME_AN_INDEX:
         value = payload.get(name)
         text = value if isinstance(value, str) else canonical_json(value) if value else ""
-        found += [Kept(name, pattern) for pattern in _in_text(text, old, new)]
-    return tuple(found)
+        yield from ((name, pattern) for pattern in _in_text(text, old, new))
 
 
 def _in_list(patterns: Any, old: Collection[str]) -> list[str]:
@@ -235,7 +225,7 @@ def _any_of(patterns: frozenset[str]) -> re.Pattern[str]:
     return re.compile(f"(?<!{_NAME_SIGN})(?:{longest_first})(?!{_NAME_SIGN})")
 
 
-def _kept_problem(kept: Kept, subject: Subject) -> Problem:
-    message = f'still names "{kept.pattern}", which rewrite_index replaces elsewhere'
+def _kept_problem(name: str, pattern: str, subject: Subject) -> Problem:
+    message = f'still names "{pattern}", which rewrite_index replaces elsewhere'
     remedy = "look whether it must follow; if so, set the field in an override"
-    return Problem(subject.path, 0, 0, f"rule.{kept.field}", message, "kept-index", remedy, Severity.WARNING)
+    return Problem(subject.path, 0, 0, f"rule.{name}", message, "kept-index", remedy, Severity.WARNING)

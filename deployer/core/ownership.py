@@ -121,10 +121,3 @@ def _form(sides: Sides, item: Any) -> str:
     """Return an item as a text that is equal where Kibana means the same: an action has a `uuid` there, here none."""
     form = canonical_field(sides.name, [item], sides.rule_type)
     return canonical_json(form[0] if isinstance(form, list) and len(form) == 1 else item)
-
-
-def authored_value(name: str, authored: Mapping[str, Any] | None, rule_type: str) -> Any:
-    """Return what the baseline asked for; the field's default where a field with an opinion is missing in it."""
-    if authored is None:
-        return ABSENT
-    return canonical_field(name, authored.get(name, ABSENT), rule_type)

@@ -1,21 +1,21 @@
 """
 Pins: the contents that a target is to run whatever the work tree says.
 
-Rollback, holds and the lock file of a promoted environment all become pins; `core.planner` sees only what git wants
-once they are put in. `substituted` works on files, before anything is selected (the lock file). `pinned` works on what
-git wants of a target (rollback, holds), and wins over selectors: what must run runs, what must not be there is gone.
+Rollbacks and holds become pins; `core.planner` sees only what git wants once they are put in. `pinned` wins over
+selectors: what must run runs, what must not be there is gone. (What a lock file pins is put in earlier, as files, by
+`commands.contents`.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from deployer.core.canonical import digest
 from deployer.core.desired import Desired, DesiredRule, Rendering
 from deployer.core.normalise import canonical
-from deployer.core.record import Record, RuleRecord
+from deployer.core.record import RuleRecord
 from deployer.core.references import renamed
 from deployer.core.rule_file import RuleFile, unresolved
 from deployer.errors import Problem
@@ -31,7 +31,7 @@ class Pin:
     `content` is the canonical rule of its file (a document that a fingerprint names), `rendered` the canonical rule
     after overlays (one that `authored` names). Kind `file`: today's overlays and references apply to `content`.
     `rendered`: the overlays of then made the difference, so only references are resolved anew. `absent`: as if git did
-    not have the rule. `off` switches it off. `metadata` is what selectors look at where the work tree has no file.
+    not have the rule. `off` switches it off.
     """
 
     rule_id: str
@@ -40,7 +40,6 @@ class Pin:
     content: Mapping[str, Any] = field(default_factory=dict)
     rendered: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
     off: bool = False
 
     @property
@@ -50,20 +49,8 @@ class Pin:
 
     def file(self, known: RuleFile | None = None) -> RuleFile:
         """Return the pinned content as a file; `known` is the work tree's file of the rule, for its metadata."""
-        metadata = self.metadata or (known.metadata if known else {})
+        metadata = known.metadata if known else {}
         return RuleFile(self.path or (known.path if known else ""), metadata, dict(self.content))
-
-
-def substituted(files: Iterable[RuleFile], pins: Mapping[str, Pin], *, only_pinned: bool = False) -> list[RuleFile]:
-    """
-    Return the files with pinned contents in their place, sorted by path: before selection, overlays and references.
-
-    Rules without a pin stay as they are, or fall away with `only_pinned`.
-    """
-    known = {file.rule_id: file for file in files}
-    result = [] if only_pinned else [file for rule_id, file in known.items() if rule_id not in pins]
-    result += [pin.file(known.get(rule_id)) for rule_id, pin in pins.items() if pin.kind != "absent"]
-    return sorted(result, key=lambda file: (file.path, file.rule_id))
 
 
 def pinned(desired: Desired, pins: Mapping[str, Pin], rendering: Rendering) -> Desired:
@@ -118,15 +105,6 @@ def pin_of(
     if again.authored == entry.authored or (not problems and _alike(again.canonical, authored)):
         return pin
     return replace(pin, kind="rendered", rendered=authored)
-
-
-def pins_of(
-    record: Record, documents: Mapping[str, Mapping[str, Any]], rendering: Rendering, why: str
-) -> dict[str, Pin]:
-    """
-    Return the pins of everything that a record has. Law: planned towards its own record, a target has nothing to do.
-    """
-    return {rule_id: pin_of(rule_id, entry, documents, rendering, why) for rule_id, entry in record.rules.items()}
 
 
 def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -79,19 +79,6 @@ class Subject(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class RuleSubject:
-    """A Subject as a plain value."""
-
-    rule_id: str = ""
-    name: str = ""
-    tags: tuple[str, ...] = ()
-    path: str = ""
-    type: str = ""
-    severity: str = ""
-    maturity: str = ""
-
-
 Test = Callable[[Subject], bool]
 
 

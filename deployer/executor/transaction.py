@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from deployer.core.outcomes import Outcome, Status
 from deployer.core.plan import Plan
-from deployer.core.ports import Body, Clock, Concurrency, Item, Lists, Result, RuleWriter
+from deployer.core.ports import Body, Clock, Concurrency, Lists, RuleWriter
 from deployer.core.record import Provenance
-from deployer.errors import DeployerError
 from deployer.executor.journal import Journal
 from deployer.executor.lease import Lease, ServerClock, Terms
 from deployer.executor.ledger import Holder, Ledger
@@ -32,23 +31,6 @@ class Progress(Protocol):
 
 def silent(name: str, done: int, total: int) -> None:
     """Say nothing."""
-
-
-def in_turn(
-    function: Callable[[Item], Result], items: Iterable[Item], *, stop: Callable[[], bool]
-) -> Iterator[tuple[Item, Result | DeployerError]]:
-    """Carry out one call after the other: the Concurrency of tests and of whoever has no threads."""
-    source = iter(items)
-    while not stop():
-        try:
-            item = next(source)
-        except StopIteration:
-            return
-        try:
-            result: Result | DeployerError = function(item)
-        except DeployerError as exc:
-            result = exc
-        yield item, result
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def test_outside_a_repository_there_is_nothing_to_know(tmp_path: Path, environ) 
     assert not asked.is_repository()
     assert (asked.revision(), asked.branch()) == (None, None)
     assert (asked.remotes(), asked.dirty(), asked.transport_settings()) == ((), (), ())
-    assert asked.file_at("0" * 40, "a") is None
+    assert asked.files_at_commits([("0" * 40, "a")]) == {}
 
 
 def test_before_the_first_commit_there_is_no_revision(tmp_path: Path, environ) -> None:
@@ -182,28 +182,24 @@ def test_many_files_take_two_processes(top: Path, environ, monkeypatch) -> None:
     assert verbs == ["rev-parse", "ls-tree", "cat-file"]
 
 
-def test_one_file_at_a_pinned_commit(asked: Git, top: Path) -> None:
-    """What the lock file pins is found by commit and path; a file or commit that is not here is None."""
+def test_files_at_pinned_commits(asked: Git, top: Path) -> None:
+    """What the lock file pins is found by commit and path; a file or commit that is not here is left out."""
     first = git(top, "rev-parse", "HEAD~1")
-    assert asked.file_at(first, "rules/a.toml") == b"a = 1"
-    assert asked.file_at(first, "rules/deep/ü [x].toml") == b"b = 1"
-    assert asked.file_at(first, "rules") is None
-    assert asked.file_at(first, "rules/none.toml") is None
-    assert asked.file_at(first, "rules/a.toml\nHEAD") is None
-    assert asked.file_at("0" * 40, "rules/a.toml") is None
-    assert (asked.has_commit(first), asked.has_commit("0" * 40)) == (True, False)
     head = asked.revision()
-    wanted = [(first, "rules/a.toml"), (head, "rules/a.toml"), (head, "none")]
-    assert asked.files_at_commits(wanted) == {wanted[0]: b"a = 1", wanted[1]: b"a = 2"}
+    there = {
+        (first, "rules/a.toml"): b"a = 1",
+        (head, "rules/a.toml"): b"a = 2",
+        (first, "rules/deep/ü [x].toml"): b"b = 1",
+    }
+    missing = [(first, "rules"), (first, "rules/none.toml"), (first, "rules/a.toml\nHEAD"), ("0" * 40, "rules/a.toml")]
+    assert asked.files_at_commits([*there, *missing]) == there
 
 
 @pytest.mark.parametrize("commit", ["HEAD", "", "--all", "0" * 39, "G" * 40, "0" * 40 + "\n", "A" * 40])
 def test_what_is_no_commit_never_reaches_git(asked: Git, commit: str) -> None:
     """A commit stands in files that anybody may edit: only 40 hex digits are one."""
     with pytest.raises(DeployerError, match="is not a commit"):
-        asked.file_at(commit, "rules/a.toml")
-    with pytest.raises(DeployerError, match="is not a commit"):
-        asked.has_commit(commit)
+        asked.files_at_commits([(commit, "rules/a.toml")])
 
 
 @pytest.mark.parametrize("ref", ["nope", "--all", "--output=x", "-n1", "HEAD:det", "origin/main"])
@@ -238,9 +234,10 @@ def test_a_shallow_clone_says_how_to_get_what_it_lacks(top: Path, tmp_path: Path
     git(top, "branch", "base", "HEAD~1")
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{top}", "clone")
     asked = Git(tmp_path / "clone" / "det", environ)
-    assert asked.file_at(first, "rules/a.toml") is None
+    pinned = [(first, "rules/a.toml")]
+    assert asked.files_at_commits(pinned) == {}
     git(tmp_path / "clone", "fetch", "-q", "--depth=1", "origin", "base:refs/remotes/origin/base")
-    assert asked.file_at(first, "rules/a.toml") == b"a = 1"
+    assert asked.files_at_commits(pinned) == {pinned[0]: b"a = 1"}
     for ref, said in (("origin/base", "no commit that HEAD and 'origin/base' share"), ("v1.0", "no commit 'v1.0'")):
         with pytest.raises(DeployerError, match=said) as caught:
             asked.merge_base(ref)

@@ -9,9 +9,9 @@ import pytest
 from deployer.adapters.environments import load_settings
 from deployer.core.fields import FIELDS
 from deployer.core.overlay import apply_overrides, unmatched_overrides
-from deployer.core.selector import RuleSubject
 from deployer.core.settings import select_targets
 from deployer.queries.esql_source import rewrite_sources
+from tests.support.subject import RuleSubject
 
 KIBANAS = {"eu": 14, "us": 13, "apac": 13}
 
@@ -123,7 +123,7 @@ def test_each_rule_type_reads_the_indices_of_its_customer(settings):
             if rule_type == "threshold":
                 expected["threshold"] = {"field": [], "value": 100 + number}
             assert result.payload == expected
-            assert [kept.field for kept in result.kept_index] == (["query"] if rule_type == "esql" else [])
+            assert [kept.key for kept in result.problems] == (["rule.query"] if rule_type == "esql" else [])
 
 
 def test_an_override_that_no_rule_needs_is_named_for_its_target(settings):

@@ -8,7 +8,7 @@ import traceback
 
 import pytest
 
-from deployer.adapters.secrets import check_connection, check_host, check_state, resolve
+from deployer.adapters.secrets import check_connection, check_host, resolve
 from deployer.adapters.surroundings import Surroundings
 from deployer.core.environment import Connection, Credentials, ResolvedCredentials, SecretRef
 from deployer.errors import ExitCode, Refusal, RefusedError, SecretError
@@ -202,28 +202,6 @@ def test_every_address_of_a_connection_is_checked():
     for wrong, says in cases:
         with pytest.raises(RefusedError, match=says):
             check_connection(wrong, here)
-
-
-@pytest.mark.parametrize(
-    ("state", "host"),
-    [
-        ("git:origin#state", None),
-        ("file:.deployer", None),
-        ("s3://bucket/path", None),
-        ("git:https://evil.example/x.git#state", "evil.example"),
-        ("git:ssh://git@evil.example:2222/x#state", "evil.example:2222"),
-        ("git:git@evil.example:acme/x.git#state", "evil.example"),
-        ("git:evil.example:x.git#state", "evil.example"),
-    ],
-)
-def test_a_store_that_names_a_host_is_checked(state, host):
-    """A remote by name or a bucket names none; an address in the setting does."""
-    here = Surroundings({"DEPLOYER_HOSTS": "kibana.example.com"})
-    if host is None:
-        check_state(state, here)
-        return
-    with pytest.raises(RefusedError, match=f"state leads to {host},"):
-        check_state(state, here)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deployer.core.behaviour import behaviour_digest
 from deployer.core.environment import Override
-from deployer.core.pins import Pin, pin_of, pinned, pins_of, substituted
+from deployer.core.pins import Pin, pin_of, pinned
 from deployer.core.references import Space, resolve
 from deployer.core.selector import parse_selector
 from tests.support.planning import World, actions, rule_file, world
@@ -24,9 +24,12 @@ def override(**fields):
 
 
 def pins(made: World, why: str = "held"):
-    """The pins of the current record."""
+    """The pins of everything that the current record has."""
     assert made.record is not None
-    return pins_of(made.record, made.documents, made.rendering, why)
+    return {
+        rule_id: pin_of(rule_id, entry, made.documents, made.rendering, why)
+        for rule_id, entry in made.record.rules.items()
+    }
 
 
 CONTENT = st.fixed_dictionaries(
@@ -130,19 +133,6 @@ def test_off_switches_the_pinned_rule_off():
     (change,) = made.plan(pins={"r1": pin}).changes
 
     assert (change.action.value, change.names) == ("disable", ("enabled",))
-
-
-def test_substitution_happens_before_selection_and_can_be_all_there_is():
-    """A promoted environment runs what is pinned and nothing else; the file's metadata stays for selectors."""
-    files = [rule_file("r1", query="new : 1"), rule_file("r2")]
-    old = rule_file("r1", query="old : 1")
-    chosen = {"r1": Pin("r1", "file", "lock", old.canonical), "r3": Pin("r3", "absent", "lock")}
-
-    some, only = substituted(files, chosen), substituted(files, chosen, only_pinned=True)
-
-    assert [file.rule_id for file in some] == ["r1", "r2"]
-    assert [file.rule_id for file in only] == ["r1"]
-    assert (only[0].fingerprint, only[0].maturity, only[0].path) == (old.fingerprint, "production", "rules/r1.toml")
 
 
 def test_references_of_a_rendered_pin_are_resolved_anew():

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.core.selector import (
-    RuleSubject,
     SelectorError,
     compile_glob,
     compile_path_glob,
     matches_any,
     parse_selector,
 )
+from tests.support.subject import RuleSubject
 
 pytestmark = pytest.mark.quick
 

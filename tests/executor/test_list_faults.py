@@ -21,10 +21,11 @@ from deployer.executor.apply import apply
 from deployer.executor.lease import Terms
 from deployer.executor.ledger import Holder, Ledger
 from deployer.executor.recover import recover
-from deployer.executor.transaction import Run, in_turn
+from deployer.executor.transaction import Run
 from tests.support.fake_kibana import Crash, FakeKibana, MemoryStore, Process, VirtualClock
 from tests.support.fake_lists import FAULTS, FakeLists, Space
 from tests.support.fault_scenarios import rule, the_plan, whole
+from tests.support.in_turn import in_turn
 from tests.support.lists import entry
 
 TARGET = Target("prod", "default", "prod", "https://kibana.example")

@@ -25,8 +25,9 @@ from deployer.executor.images import image
 from deployer.executor.lease import Terms
 from deployer.executor.ledger import Holder, Ledger
 from deployer.executor.recover import Mode, recover
-from deployer.executor.transaction import Run, in_turn
+from deployer.executor.transaction import Run
 from tests.support.fake_kibana import Crash, FakeKibana, MemoryStore, Process, VirtualClock
+from tests.support.in_turn import in_turn
 
 MARKER = "deployer:acme"
 TARGET = Target("prod", "default", "prod", "https://kibana.example")

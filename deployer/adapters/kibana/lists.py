@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from uuid import uuid4
 
 from deployer.adapters.kibana import shapes
-from deployer.adapters.kibana.exchange import RULES, Answer, Call, Method, Query, ShapeError, json_body
+from deployer.adapters.kibana.exchange import Answer, Call, Method, Query, ShapeError, json_body
 from deployer.adapters.kibana.paging import PAGE, WINDOW, read_pages
 from deployer.adapters.kibana.session import Session
 from deployer.adapters.kibana.shapes import Page
@@ -142,20 +142,6 @@ class ListWriter(ListReader):
         query = (("list_id", list_id), ("namespace_type", namespace))
         return self._delete(LISTS, query, _LIST_KEYS, f"delete exception list {list_id!r}")
 
-    def create_rule_default_items(self, rule_object_id: str, items: Iterable[Body]) -> tuple[Body, ...]:
-        """
-        POST items to the rule's own list (`rule_default`), which Kibana creates and links on demand. `rule_object_id`
-        is the rule's saved-object `id`.
-        """
-        call = Call(
-            "POST",
-            f"{RULES}/{rule_object_id}/exceptions",
-            f"add exceptions to the rule with id {rule_object_id!r}",
-            body=json_body({"items": list(items)}),
-            kind=f"POST {RULES}/{{id}}/exceptions",
-        )
-        return self._session.write(call, lambda answer: shapes.bodies(answer, *_ITEM_KEYS))
-
     def create_exception_item(self, body: Body) -> Body:
         """POST an item to the list `list_id`; return what Kibana stored."""
         return self._send("POST", ITEMS, body, _ITEM_KEYS, f"create exception item {body.get('item_id')!r}")
@@ -180,19 +166,10 @@ class ListWriter(ListReader):
         """POST a value list; with an `id` this is atomic: a second one of that id is refused with 409."""
         return self._send("POST", VALUE_LISTS, body, _VALUE_LIST_KEYS, f"create value list {body.get('id')!r}")
 
-    def update_value_list(self, body: Body) -> Body:
-        """PUT name and description of a value list; with `_version` only if it still has that version."""
-        return self._send("PUT", VALUE_LISTS, body, _VALUE_LIST_KEYS, f"update value list {body.get('id')!r}")
-
     def delete_value_list(self, list_id: str, *, ignore_references: bool = False) -> Body:
         """DELETE a value list with its values; Kibana refuses while exceptions use it, unless they are ignored."""
         query = (("id", list_id), ("deleteReferences", "false"), ("ignoreReferences", str(ignore_references).lower()))
         return self._delete(VALUE_LISTS, query, _VALUE_LIST_KEYS, f"delete value list {list_id!r}")
-
-    def add_value(self, list_id: str, value: str) -> Body:
-        """POST one value; return the item. It can be read when the call returns."""
-        body = {"list_id": list_id, "value": value, "refresh": "wait_for"}
-        return self._send("POST", VALUES, body, _VALUE_KEYS, f"add a value to list {list_id!r}")
 
     def import_values(self, list_id: str, values: Iterable[str]) -> Body:
         """POST many values at once, as a text file with one a line; return the value list."""

@@ -140,13 +140,3 @@ def server_of_place(place: Place, remote_url: str, environ: Mapping[str, str]) -
     if place.kind == "git":
         return server_of(remote_url or place.where)
     return server_of(endpoint_of(place, environ))
-
-
-def hosts_of(location: str, remote_url: str = "", environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """
-    Return the `host` or `host:port` that a store at this location reaches, none where it is on this disk.
-
-    `remote_url` is as in `server_of_place`. Raises StateError as `parse_place` and `endpoint_of` do.
-    """
-    server = server_of_place(parse_place(location), remote_url, environ or {})
-    return (server.partition("://")[2],) if server else ()

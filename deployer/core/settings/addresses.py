@@ -15,7 +15,6 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _A_PAGE: Final = re.compile(r"/(app|api|internal|login|spaces|status)(/|$)")
-_SCP_LIKE: Final = re.compile(r"(?:[^@/\s]+@)?([^:/\s]+):(?!//)")
 
 
 class AddressError(ValueError):
@@ -121,19 +120,3 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def address_of_store(state: str) -> str:
-    """
-    Return the address that a `state` setting itself names and that would receive credentials, "" where there is none.
-
-    A git remote's name is not one: its address stands in the checkout's own configuration, not in a reviewed file.
-    """
-    kind, _, rest = state.partition(":")
-    if kind != "git":
-        return ""
-    remote = rest.partition("#")[0]
-    if "://" in remote:
-        return remote
-    found = _SCP_LIKE.match(remote)
-    return f"ssh://{found[1]}" if found else ""

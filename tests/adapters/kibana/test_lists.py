@@ -102,7 +102,6 @@ def test_one_of_each_or_none() -> None:
         ("create_exception_item", "POST", "/api/exception_lists/items", item("i")),
         ("update_exception_item", "PUT", "/api/exception_lists/items", item("i", _version="WzEsMV0=")),
         ("create_value_list", "POST", "/api/lists", VALUE_LIST),
-        ("update_value_list", "PUT", "/api/lists", VALUE_LIST | {"_version": "WzEsMV0="}),
     ],
 )
 def test_a_body_is_sent_as_it_is(write: str, method: str, path: str, body: dict[str, Any]) -> None:
@@ -132,14 +131,6 @@ def test_deletes_name_what_they_delete() -> None:
     assert dict(sender.calls[0].query) == {"list_id": "l", "namespace_type": "agnostic"}
     assert dict(sender.calls[2].query) == {"id": "ips", "deleteReferences": "false", "ignoreReferences": "true"}
     assert dict(sender.calls[3].query)["value"] == "10.0.0.1"
-
-
-def test_the_own_list_of_a_rule_is_filled_by_its_object_id() -> None:
-    """Kibana creates and links it on demand."""
-    lists, sender = lists_of(answered([item("i")]))
-    assert lists.create_rule_default_items("so-1", [{"name": "n"}]) == (item("i"),)
-    assert sender.calls[0].path == "/api/detection_engine/rules/so-1/exceptions"
-    assert json.loads(sender.calls[0].body or b"") == {"items": [{"name": "n"}]}
 
 
 def test_value_lists_need_their_data_streams() -> None:
@@ -186,12 +177,11 @@ def test_values_are_exported_in_one_request() -> None:
             lists.values("ips")
 
 
-def test_a_value_is_added_and_many_are_imported_as_a_file() -> None:
+def test_values_are_imported_as_a_file() -> None:
     """The import is a form with one text file, one value a line."""
-    lists, sender = lists_of(answered(VALUE), answered(VALUE_LIST))
-    assert lists.add_value("ips", "10.0.0.1") == VALUE
+    lists, sender = lists_of(answered(VALUE_LIST))
     assert lists.import_values('i"p/s', ["10.0.0.1", "ü"]) == VALUE_LIST
-    call = sender.calls[1]
+    (call,) = sender.calls
     assert dict(call.query)["list_id"] == 'i"p/s'
     form = message_from_bytes(b"Content-Type: " + call.content_type.encode() + b"\r\n\r\n" + (call.body or b""))
     (part,) = form.get_payload()  # type: ignore[misc]

@@ -288,8 +288,7 @@ def test_value_lists(sandbox: Sandbox, space: str) -> None:
             lists.prepare_value_lists()
         assert lists.value_lists_ready()
         lists.create_value_list({"id": "ips", "name": "ips", "description": "d", "type": "ip"})
-        lists.add_value("ips", "10.0.0.1")
-        lists.import_values("ips", ["10.0.0.2", "10.0.0.3"])
+        lists.import_values("ips", ["10.0.0.1", "10.0.0.2", "10.0.0.3"])
         assert sorted(lists.values("ips")) == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
         assert [found["value"] for found in lists.value_items("ips", "10.0.0.2")] == ["10.0.0.2"]
         assert lists.delete_value("ips", "10.0.0.2")[0]["value"] == "10.0.0.2"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deployer.adapters.state.opening import open_store, rename_project, unsafe_in_ci
-from deployer.adapters.state.place import hosts_of, parse_place
+from deployer.adapters.state.place import parse_place, server_of_place
 from deployer.errors import DeployerError, ExitCode, Refusal, RefusedError, StateError
 from tests.support.stores import Backend, git
 
@@ -185,7 +185,8 @@ def test_settings_are_taken_apart() -> None:
 )
 def test_the_hosts_of_a_store_are_known_before_it_is_opened(location, remote_url, environ, hosts) -> None:
     """None on this disk, one for everything else, with its port where one is written."""
-    assert hosts_of(location, remote_url, environ) == hosts
+    server = server_of_place(parse_place(location), remote_url, environ)
+    assert ((server.partition("://")[2],) if server else ()) == hosts
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from deployer.core.toml.amend import amend
 from deployer.core.toml.data import same_data
 from deployer.core.toml.emit import emit, emit_rule
 from deployer.core.toml.layout import format_text
-from deployer.core.toml.lint import toml_1_1_only
 from deployer.core.toml.patch import Insert, Put, Remove, patch
 from deployer.core.toml.positions import positions
 from tests.support.shared import corpus, needs_shared
@@ -105,12 +104,6 @@ def test_layout_keeps_data_and_is_stable(date):
         formatted = format_text(text)
         assert same_data(tomli.loads(formatted), data), path
         assert format_text(formatted) == formatted, path
-
-
-@pytest.mark.parametrize("date", DATES)
-def test_no_rule_needs_toml_1_1(date):
-    """No real rule has a finding: all of them are read by pytoml, which is older than TOML 1.0."""
-    assert [path for path, text, _ in files(date) if toml_1_1_only(text)] == []
 
 
 def edits(text, data):

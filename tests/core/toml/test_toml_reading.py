@@ -6,7 +6,6 @@ import pytest
 import tomli
 
 from deployer.core.toml import TomlError, locator, read
-from deployer.core.toml.lint import toml_1_1_only
 from deployer.core.toml.place import path_text
 from deployer.core.toml.syntax import scan
 
@@ -84,42 +83,6 @@ def test_a_clash_that_only_tomli_sees_keeps_the_place_of_tomli():
 
     with pytest.raises(TomlError, match="line 1, column 3: this key or table is already defined above"):
         _explain("a = 1", tomli.TOMLDecodeError("Cannot declare ('a',) twice", "a = 1", 2))
-
-
-NEWER = {
-    "a = { x = 1,\n y = 2 }": [(1, 13)],
-    "a = {\n x = 1, # c\n}": [(1, 6), (2, 7)],
-    "a = { x = 1, }": [(1, 12)],
-    "a = [{ x = [1,\n 2], }]": [(2, 4)],
-    'a = "\\e[0m"\n"\\x41" = 1': [(1, 6), (2, 2)],
-    '["\\x41"]\nb = """\n\\e"""': [(1, 3), (3, 1)],
-    "a = { '\\x' = \"\\x41\" }": [(1, 15)],
-    "a = 07:32\nb = 1979-05-27T07:32\nc = 1979-05-27 07:32Z": [(1, 5), (2, 5), (3, 5)],
-    "a = [07:32, 07:32:00]": [(1, 6)],
-}
-OLDER = [
-    "a = '\\e \\x41'\n# { \\e 07:32 ,}\nb = '''\n{\n\\e'''",
-    'a = "\\\\e \\\\x41"\nb = """\\\\x {\n"""',
-    "a = { x = [1,\n 2], y = '''\n''' }",
-    "a = 07:32:00\nb = 1979-05-27T07:32:00.5+01:00\n'07:32' = 1\nc = '07:32'",
-    'a = { x = "}", y = "{," }',
-]
-
-
-@pytest.mark.parametrize("text", NEWER, ids=range(len(NEWER)))
-def test_what_only_toml_1_1_allows_is_found(text):
-    """Each use of newer syntax is found, with its place and what to write instead."""
-    read(text)
-    found = toml_1_1_only(text)
-    assert [(finding.line, finding.column) for finding in found] == NEWER[text]
-    assert all("needs TOML 1.1; " in finding.message for finding in found)
-
-
-@pytest.mark.parametrize("text", OLDER, ids=range(len(OLDER)))
-def test_what_only_looks_like_toml_1_1_is_not_found(text):
-    """Comments, literal strings, doubled backslashes and lines inside values are TOML 1.0."""
-    read(text)
-    assert toml_1_1_only(text) == ()
 
 
 def test_the_scanner_refuses_what_it_cannot_follow():
