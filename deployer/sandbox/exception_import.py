@@ -14,8 +14,8 @@ from deployer.sandbox.clock import new_uuid
 from deployer.sandbox.documents import Document
 from deployer.sandbox.exception_entries import ITEM
 from deployer.sandbox.exception_items import replace_item, store_item
-from deployer.sandbox.exception_lists import NAMESPACES, OS_TYPES, TYPES, add_list, find_list, home
-from deployer.sandbox.kinds import EXCEPTION_ITEM
+from deployer.sandbox.exception_lists import NAMESPACES, OS_TYPES, add_list, find_list, home
+from deployer.sandbox.kinds import EXCEPTION_ITEM, LIST_TYPES
 from deployer.sandbox.messages import Body
 from deployer.sandbox.schema import (
     Check,
@@ -37,7 +37,7 @@ _LIST = obj(
         "list_id": need(non_empty()),
         "name": need(text()),
         "description": need(text()),
-        "type": need(one_of(*TYPES)),
+        "type": need(one_of(*LIST_TYPES)),
         "namespace_type": may(one_of(*NAMESPACES)),
         "os_types": may(OS_TYPES),
         "tags": may(strings()),

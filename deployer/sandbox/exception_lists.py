@@ -10,21 +10,11 @@ from deployer.sandbox.call import Call
 from deployer.sandbox.clock import new_uuid
 from deployer.sandbox.documents import EVERYWHERE, Document
 from deployer.sandbox.errors import SiemError
-from deployer.sandbox.kinds import EXCEPTION_ITEM, EXCEPTION_LIST
+from deployer.sandbox.kinds import EXCEPTION_ITEM, EXCEPTION_LIST, LIST_TYPES
 from deployer.sandbox.messages import Body, Response, json_response
 from deployer.sandbox.routing import Route
 from deployer.sandbox.schema import array, integer, may, need, non_empty, obj, one_of, record, strings, text
 
-TYPES: Final = (
-    "detection",
-    "rule_default",
-    "endpoint",
-    "endpoint_trusted_apps",
-    "endpoint_trusted_devices",
-    "endpoint_events",
-    "endpoint_host_isolation_exceptions",
-    "endpoint_blocklists",
-)
 ENDPOINT_LIST: Final = "endpoint_list"
 NAMESPACES: Final = ("single", "agnostic")
 _VERSION: Final = re.compile(r"\[\d+,\d+\]")
@@ -33,7 +23,7 @@ _CREATE: Final = obj(
     {
         "name": need(text()),
         "description": need(text()),
-        "type": need(one_of(*TYPES)),
+        "type": need(one_of(*LIST_TYPES)),
         "list_id": may(non_empty()),
         "namespace_type": may(one_of(*NAMESPACES)),
         "os_types": may(OS_TYPES),
@@ -46,7 +36,7 @@ _UPDATE: Final = obj(
     {
         "name": need(text()),
         "description": need(text()),
-        "type": need(one_of(*TYPES)),
+        "type": need(one_of(*LIST_TYPES)),
         "id": may(non_empty()),
         "list_id": may(non_empty()),
         "namespace_type": may(one_of(*NAMESPACES)),

@@ -23,3 +23,15 @@ VALUE_ITEM = "value_item"
 TIMELINE = "timeline"
 USER = "user"
 ASSET = "asset"
+
+LIST_TYPES = (
+    "detection",
+    "rule_default",
+    "endpoint",
+    "endpoint_trusted_apps",
+    "endpoint_trusted_devices",
+    "endpoint_events",
+    "endpoint_host_isolation_exceptions",
+    "endpoint_blocklists",
+)
+"""The types of exception lists, which lists and the links of rules share (facts.md section 7)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from deployer.sandbox.kinds import LIST_TYPES
 from deployer.sandbox.schema import (
     Issue,
     Issues,
@@ -24,17 +25,6 @@ from deployer.sandbox.schema import (
     strings,
     text,
     union,
-)
-
-LIST_TYPES = (
-    "detection",
-    "rule_default",
-    "endpoint",
-    "endpoint_trusted_apps",
-    "endpoint_trusted_devices",
-    "endpoint_events",
-    "endpoint_host_isolation_exceptions",
-    "endpoint_blocklists",
 )
 
 _DATE_MATH = re.compile(
