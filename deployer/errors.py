@@ -17,8 +17,8 @@ The error tree, and the exit code of each branch (`docs/reference.md` lists them
   + AttentionError          7    committed, and a person must look
   + InterruptedRunError     130  a signal; `recover` is due if anything was sent
 
-Only `cli.py` turns these into a message and an exit code. A bug is not caught there: it keeps its traceback
-under `--verbose`, and is reported as a bug otherwise.
+Only `cli.boundary` turns these into a message and an exit code. A bug is none of them: `cli.main` reports it in one
+sentence, or with its traceback under `--verbose`.
 """
 
 from __future__ import annotations

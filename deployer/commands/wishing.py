@@ -23,7 +23,21 @@ def wishes(only: Sequence[str] | None, allow: Sequence[str] | None, take: str | 
         if not only:
             raise UsageError("--take decides for named rules only", hint="add --only id:… (repeat it for several)")
         taken = "git" if take == "git" else "live"
-    return Wishes(allow=_allowed(allow or ()), adopt=adopt, take=taken, only=_selectors(only or ()))
+    return Wishes(allow=allowances(allow), adopt=adopt, take=taken, only=_selectors(only or ()))
+
+
+def allowances(texts: Sequence[str] | None) -> dict[str, int]:
+    """Return what `--allow` names, each with its number. Raises UsageError."""
+    allowed: dict[str, int] = {}
+    for part in (part.strip() for text in texts or () for part in text.split(",") if part.strip()):
+        word, sign, number = part.partition("=")
+        word = word.replace("-", "_")
+        if word not in COUNTED:
+            raise UsageError(f'--allow knows no "{word}"', hint=did_you_mean(word, COUNTED))
+        if not sign or not number.isdigit():
+            raise UsageError(f'--allow "{part}" names no number', hint=f"write --allow {word}=N with the plan's count")
+        allowed[word] = int(number)
+    return allowed
 
 
 def gates(texts: Sequence[str]) -> tuple[str, ...]:
@@ -50,16 +64,3 @@ def _selectors(texts: Sequence[str]) -> tuple[Selector, ...]:
         return tuple(parse_selector(text) for text in texts)
     except SelectorError as exc:
         raise UsageError(f"--only: {exc}", hint=exc.remedy) from exc
-
-
-def _allowed(texts: Sequence[str]) -> dict[str, int]:
-    allowed: dict[str, int] = {}
-    for part in (part.strip() for text in texts for part in text.split(",") if part.strip()):
-        word, sign, number = part.partition("=")
-        word = word.replace("-", "_")
-        if word not in COUNTED:
-            raise UsageError(f'--allow knows no "{word}"', hint=did_you_mean(word, COUNTED))
-        if not sign or not number.isdigit():
-            raise UsageError(f'--allow "{part}" names no number', hint=f"write --allow {word}=N with the plan's count")
-        allowed[word] = int(number)
-    return allowed

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 import tomli
+from deployer.core.toml.lint import toml_1_1_only
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ from deployer.core.toml.amend import amend
 from deployer.core.toml.data import same_data
 from deployer.core.toml.emit import emit, emit_rule
 from deployer.core.toml.layout import format_text
-from deployer.core.toml.lint import toml_1_1_only
 from deployer.core.toml.patch import Put, Remove, patch
 from deployer.core.toml.positions import positions
 from deployer.core.toml.reading import read
