@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any, Final, Literal
 
 from deployer.core.canonical import digest
@@ -36,6 +35,7 @@ from deployer.executor.undo import classify
 
 Mode = Literal["undo", "resume", "accept_live", "force_undo"]
 
+_GRAIN: Final = 1.0  # seconds: what a `Date` header does not say
 _FLIPS: Final = ("enable", "disable")
 _HAPPENED: Final = (Status.APPLIED.value, Status.READBACK.value)
 
@@ -184,10 +184,12 @@ def _at_risk(tx: Transaction, lock: Lock) -> float:
     """
     Return the seconds for which a request of the interrupted process may still land: the horizon after it was last able
     to send. That is not after its lease ran out or was given up (`expires_at`), nor after now: its process is gone.
+    Both times are Kibana's, from `Date` headers of whole seconds, so that their distance may be a second too short.
     """
     now = tx.server.now()
     last = min(moment(lock.expires_at), now) if lock.expires_at else now
-    return max((last + timedelta(seconds=tx.run.terms.horizon) - now).total_seconds(), 0.0)
+    horizon = tx.run.terms.horizon
+    return max(min((last - now).total_seconds() + horizon + _GRAIN, horizon), 0.0)
 
 
 def _before_images(ledger: Ledger, found: Past) -> dict[str, Body]:

@@ -108,7 +108,8 @@ def test_a_request_that_hangs_gets_five_seconds_and_is_journaled_as_unknown(tmp_
     assert [outcome["status"] for outcome in outcomes] == ["unknown"]
     assert journal(project)[-1]["state"] == "interrupted"
     assert lock(project)["state"] == "needs_recovery"
-    assert recovered(project, ran, DEPLOYER_HORIZON="3").code == 0
+    # It lands three seconds after it was cut: within the horizon, or no recovery could promise anything.
+    assert recovered(project, ran, DEPLOYER_HORIZON="5").code == 0
     assert live(kibana) == []
 
 

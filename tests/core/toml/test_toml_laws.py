@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import pytest
 import tomli
-from deployer.core.toml.lint import toml_1_1_only
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -202,20 +201,6 @@ def test_a_string_in_the_style_of_another_is_that_string(document, value):
             assert decode(raw) == old
             assert decode(string_like(raw, value)) == value
             assert tomli.loads("v = " + string_like(raw, value, lines=False))["v"] == value
-
-
-@laws
-@given(documents(newer=True))
-def test_the_lint_agrees_with_tomllib(document):
-    """A text has findings exactly if Python's own reader, which knows TOML 1.0 only, refuses it."""
-    text, _, _ = document
-    found = toml_1_1_only(text)
-    try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        assert found
-    else:
-        assert found == ()
 
 
 @laws
