@@ -17,7 +17,8 @@ from typing import Any
 from tests.bench.material import CREDENTIALS, ROOT
 
 _METER = Path(__file__).with_name("meter.py")
-_HIDDEN = ("CI", "GITHUB_", "GITLAB_", "DEPLOYER_", "NO_COLOR", "FORCE_COLOR")
+_HIDDEN = ("CI", "GITHUB_", "GITLAB_", "DEPLOYER_", "NO_COLOR", "FORCE_COLOR", "PYTHONDONTWRITEBYTECODE")
+"""What would change a command. Without byte code, which an installed package has, every process compiles deployer."""
 
 
 @dataclass(frozen=True, slots=True)
