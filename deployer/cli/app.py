@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deployer import __version__
+from deployer import PROGRAM
 from deployer.cli.boundary import Boundary, Commands, Globals
 
 app = typer.Typer(
@@ -33,7 +33,7 @@ app.add_typer(sandbox, name="sandbox")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"deployer {__version__}")
+        typer.echo(PROGRAM)
         raise typer.Exit
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import tomli
 
+from deployer import __version__
 from deployer.core.payload import payload
 from tests.support.live import LIVE
 from tests.support.project import ProjectFolder, new_project
@@ -321,3 +322,23 @@ def test_heavy_modules_are_not_imported_by_help(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert "HEAVY []" in done.stderr
+
+
+@pytest.mark.quick
+def test_the_version_is_said_without_the_command_line() -> None:
+    """`--version` alone imports not even the options' parser, and says what it says beside other options."""
+    import subprocess
+    import sys
+
+    script = (
+        "import sys\nfrom deployer.__main__ import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "print('typer' in sys.modules)"
+    )
+    alone, beside = (
+        subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True).stdout
+        for words in (["--version"], ["--quiet", "--version"])
+    )
+
+    assert alone == f"deployer {__version__}\nFalse\n"
+    assert beside == f"deployer {__version__}\nTrue\n"
