@@ -22,10 +22,22 @@ PASSWORD: Final = "changeme"  # noqa: S105 - documented, and only for a server o
 
 @dataclass
 class Embedded:
-    """A running sandbox. `url` is where it listens."""
+    """A sandbox that was started."""
 
-    url: str
+    _data: Path
     _process: subprocess.Popen[str]
+
+    def url(self) -> str:
+        """Wait until it listens, and return where. Raises UnreachableError if it does not come up."""
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line.startswith(_READY):
+            self._process.kill()
+            raise UnreachableError(
+                f"the embedded sandbox did not start with {self._data}",
+                hint=f"python -m deployer.sandbox serve --data {self._data} shows why; "
+                "deployer sandbox reset starts afresh",
+            )
+        return line.removeprefix(_READY).strip()
 
     def close(self) -> None:
         """End the process and wait for it."""
@@ -42,9 +54,9 @@ class Embedded:
 
 def start(data: Path, stack: str | None) -> Embedded:
     """
-    Start the sandbox on a free loopback port, with its state in `data`.
+    Start the sandbox on a free loopback port, with its state in `data`, and do not wait for it.
 
-    `stack` is the version it plays, None for its default. Raises UnreachableError if it does not come up.
+    `stack` is the version it plays, None for its default.
     """
     data.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = [
@@ -67,12 +79,4 @@ def start(data: Path, stack: str | None) -> Embedded:
         text=True,
         start_new_session=True,  # a Ctrl-C is for the command, which still needs its Kibana to come to an end
     )
-    line = process.stdout.readline() if process.stdout else ""
-    if not line.startswith(_READY):
-        process.kill()
-        process.wait()
-        raise UnreachableError(
-            f"the embedded sandbox did not start with {data}",
-            hint=f"python -m deployer.sandbox serve --data {data} shows why; deployer sandbox reset starts afresh",
-        )
-    return Embedded(line.removeprefix(_READY).strip(), process)
+    return Embedded(data, process)

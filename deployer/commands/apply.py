@@ -6,11 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deployer.commands.apply_many import Request, apply_many
 from deployer.commands.carrying import Carrier
 from deployer.commands.deploying import Manner, deploy, recover_first
 from deployer.commands.notifying import notifying
-from deployer.commands.planning import planned
 from deployer.commands.target import identity, to_write
 from deployer.commands.workspace import Workspace
 from deployer.core.draft import Wishes
@@ -19,7 +17,6 @@ from deployer.core.guards import Run, judged_again
 from deployer.core.plan import Plan
 from deployer.core.plan_file import loads
 from deployer.errors import DeployerError, ExitCode, Refusal, RefusedError, UsageError
-from deployer.render.plan.text import plan_text
 
 _SHORTEST_DIGEST = 12
 
@@ -53,6 +50,8 @@ def _applied(workspace: Workspace, options: Options) -> int:
     carrier = Carrier(workspace)
     environments = workspace.targets(options.env) if options.plan_file is None else ()
     if len(environments) > 1:
+        from deployer.commands.apply_many import Request, apply_many  # a plan file needs none of it
+
         if options.expect:
             raise UsageError("--expect names the plan of one target")
         request = Request(options.wishes, options.reason, _manner(workspace, options), options.fail_fast)
@@ -80,10 +79,10 @@ def _check(workspace: Workspace, options: Options) -> None:
         raise UsageError("there is no terminal to ask on", hint="add --yes, or apply a plan file: plan -o plan.json")
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
+        return path.read_bytes()
+    except OSError as exc:
         raise DeployerError(f"cannot read the plan file {path}: {exc}", hint="make one: plan -e ENV -o FILE") from exc
 
 
@@ -124,6 +123,9 @@ def _judged_here(workspace: Workspace, environment: Environment, plan: Plan, opt
 
 
 def _planned(carrier: Carrier, environment: Environment, options: Options) -> dict[str, Any]:
+    from deployer.commands.planning import planned  # a plan file needs none of it
+    from deployer.render.plan.text import plan_text
+
     workspace = carrier.workspace
     workspace.load_ahead()
     with to_write(workspace, environment) as target:

@@ -11,7 +11,7 @@ from deployer.adapters import process
 from deployer.adapters.kibana import KibanaWriter
 from deployer.adapters.surroundings import SystemClock
 from deployer.commands.leftovers import may_live
-from deployer.commands.planning import provenance_of
+from deployer.commands.provenance import provenance_of
 from deployer.commands.target import WriteTarget
 from deployer.commands.workspace import Workspace
 from deployer.core.ports import Body

@@ -19,7 +19,6 @@ from deployer.core.plan import Plan
 from deployer.core.ports import Body
 from deployer.errors import AttentionError, DeployerError, Refusal, RefusedError
 from deployer.executor.apply import apply as carry_out
-from deployer.executor.recover import recover
 from deployer.render.applied_text import applied_text
 from deployer.render.json_text import counts
 from deployer.render.style import plural
@@ -41,6 +40,8 @@ class Manner:
 def recover_first(carrier: Carrier, target: WriteTarget, manner: Manner) -> None:
     """Undo what an interrupted apply left, if that was asked for."""
     if manner.recover_first and target.ledger.lock()[0].state != "free":
+        from deployer.executor.recover import recover
+
         with watched_recovery(carrier.workspace, target.identity):
             found = recover(carrier.run(target, wait=manner.wait, reason=manner.reason), "undo")
         carrier.workspace.console.note(f"{target.environment.target}: recovered first ({found.how})")

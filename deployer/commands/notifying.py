@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
-from deployer.commands.planning import provenance_of
+from deployer.commands.provenance import provenance_of
 from deployer.commands.workspace import Workspace
 from deployer.core.environment import SecretRef
 from deployer.core.notification import Happened, Touched, event_of, touched_by

@@ -125,6 +125,6 @@ def _code(made: Plan, options: Options) -> ExitCode:
 
 def _save(path: Path, plan: Plan) -> None:
     try:
-        path.write_text(dumps(plan), encoding="utf-8")
+        path.write_bytes(dumps(plan))
     except OSError as exc:
         raise DeployerError(f"cannot write {path}: {exc.strerror}", hint="nothing was changed") from exc

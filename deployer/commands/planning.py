@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from deployer import __version__
 from deployer.adapters.prebuilt_files import PrebuiltTree
 from deployer.adapters.rules import RuleTree
 from deployer.commands.contents import lock_of, pinned_files
 from deployer.commands.holding import held_back, held_contents, wanted_ids
 from deployer.commands.leftovers import with_leftovers
 from deployer.commands.listing import Lists, read_there
+from deployer.commands.provenance import provenance_of
 from deployer.commands.target import ReadTarget, WriteTarget
 from deployer.commands.workspace import Workspace, raise_errors
 from deployer.core.desired import Desired, Rendering, rendered, selected
@@ -119,22 +119,6 @@ def _previewed(target: ReadTarget) -> Environment:
     if target.workspace.surroundings.pull_request and not isinstance(target, WriteTarget):
         return replace(environment, deploy=replace(environment.deploy, branch=None))
     return environment
-
-
-def provenance_of(workspace: Workspace, *, stack: str = "", kibana_user: str = "") -> Provenance:
-    """Return who does this, from what: for plans, records and events."""
-    checkout, surroundings = workspace.checkout, workspace.surroundings
-    return Provenance(
-        actor=surroundings.actor,
-        host=surroundings.host,
-        ci_run=surroundings.ci_run_url,
-        commit=checkout.commit,
-        branch=checkout.branch,
-        clean=checkout.clean,
-        tool=__version__,
-        stack=stack,
-        kibana_user=kibana_user,
-    )
 
 
 class _Ids(Collection[str]):

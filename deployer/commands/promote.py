@@ -9,7 +9,7 @@ from typing import Any
 from deployer.adapters.environments import load_lock, save_lock
 from deployer.commands import several
 from deployer.commands.contents import found_files
-from deployer.commands.planning import provenance_of
+from deployer.commands.provenance import provenance_of
 from deployer.commands.proving import Evidence, evidence
 from deployer.commands.target import ledger_of, ledger_to_write, to_read
 from deployer.commands.workspace import Workspace, raise_errors

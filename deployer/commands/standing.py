@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
-from deployer.commands.planning import provenance_of, rendering_for
+from deployer.commands.planning import rendering_for
+from deployer.commands.provenance import provenance_of
 from deployer.commands.target import ReadTarget
 from deployer.commands.workspace import raise_errors
 from deployer.core.desired import Desired, Rendering

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from deployer.adapters import embedded
-from deployer.adapters.kibana import KibanaReader, KibanaWriter, Secrets, connect
+from deployer.adapters.kibana import KibanaReader, KibanaWriter, Secrets, connect, get_ready
 from deployer.adapters.kibana.variables import with_variables
 from deployer.adapters.secrets import check_connection, resolve
 from deployer.adapters.state.opening import open_store, unsafe_in_ci
@@ -130,7 +130,8 @@ def _reachable(
         data = workspace.root / ".deployer" / "sandbox" / f"{environment.name}.sqlite3"
         server = embedded.start(data, environment.connection.stack)
         stack.callback(server.close)
-        connection = replace(environment.connection, url=server.url)
+        get_ready()
+        connection = replace(environment.connection, url=server.url())
         return connection, Secrets(username=embedded.USER, password=embedded.PASSWORD)
     credentials = environment.connection.credentials if write else environment.connection.read_credentials
     found = resolve(credentials, workspace.surroundings, workspace.root, environment.path)

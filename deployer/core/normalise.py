@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from deployer.core.canonical import canonical_json
+from deployer.core.canonical import canonical_json, same
 from deployer.core.fields import (
     ABSENT,
     FIELDS,
@@ -106,9 +106,7 @@ def same_field(name: str, a: Any, b: Any, rule_type: str) -> bool:
     left, right = canonical_field(name, a, rule_type), canonical_field(name, b, rule_type)
     if left is ABSENT or right is ABSENT:
         return left is right
-    if isinstance(left, str) and isinstance(right, str):
-        return left == right
-    return canonical_json(left) == canonical_json(right)
+    return same(left, right)
 
 
 def markers(tags: Iterable[Any]) -> tuple[str, ...]:

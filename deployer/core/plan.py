@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from deployer.core.canonical import digest
+from deployer.core.canonical import canonical_bytes, digest
 from deployer.core.change import Action, Change, Label
 from deployer.core.dependency import Dependency, dependency_json
 from deployer.core.guards import Verdict
@@ -210,13 +210,19 @@ class Plan:
     notes: Notes = Notes()
     provenance: Provenance = field(default_factory=Provenance)
     made_at: str = ""
-    source: str = field(default="", init=False, repr=False, compare=False)
-    """The text of the plan file that it was read from, "" for a plan that was made or altered here."""
+    source: bytes = field(default=b"", init=False, repr=False, compare=False)
+    """The plan file that it was read from, empty for a plan that was made or altered here."""
+    texts: Mapping[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The canonical texts of those documents for which they are known already."""
 
     @cached_property
     def digest(self) -> str:
         """The content address of what the plan does, `sha256:...`; people read its first twelve hex digits."""
         return self.made_as or digest(essence(self))
+
+    def text(self, name: str) -> bytes:
+        """Return the canonical text of a document. Raises KeyError."""
+        return self.texts.get(name) or canonical_bytes(self.documents[name])
 
     @property
     def short(self) -> str:

@@ -41,10 +41,13 @@ from deployer.errors import DeployerError, Problem, Refusal, RefusedError, Sever
 
 _EDITED: Final = "the plan file was changed after it was made"
 _AGAIN: Final = "make it again: deployer plan -e ENV -o FILE"
+_HEAD: Final = b'{"plan":'
+_TAIL: Final = len(',"seal":"sha256:') + 64 + len('"}\n')
+_DECODER: Final = json.JSONDecoder()
 
 
-def dumps(plan: Plan) -> str:
-    """Return the text of the plan file; that of a plan that was read is the one that was read."""
+def dumps(plan: Plan) -> bytes:
+    """Return the bytes of the plan file; those of a plan that was read are the ones that were read."""
     if plan.source:
         return plan.source
     derivable = _derivable(plan.changes, plan.entries)
@@ -67,26 +70,26 @@ def dumps(plan: Plan) -> str:
         "made_at": plan.made_at,
     }
     parts = {name: canonical_bytes(value) for name, value in body.items()}
-    return _sealed(canonical_object(parts)).decode("utf-8", "surrogatepass")
+    return _sealed(canonical_object(parts))
 
 
-def loads(text: str, *, where: str) -> Plan:
+def loads(data: bytes, *, where: str) -> Plan:
     """
     Return the plan of a file. `where` names the file in messages.
 
     Raises RefusedError (stale) when the bytes are not those that were written, DeployerError when it is no plan file or
     one of another version.
     """
-    body, changes = _opened(text, where)
+    body, changes = _opened(data, where)
     try:
-        plan = _plan(body)
+        plan, texts = _plan(body)
         sound = _digest(plan, changes) == body["digest"] and _complete(plan, body["documents"])
     except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise DeployerError(f"{where} is not a complete plan file: {exc}", hint=_AGAIN) from exc
     if not sound:
         raise RefusedError(f"{where}: {_EDITED}", Refusal.STALE, hint=_AGAIN)
-    # Both are costly to work out again, and the journal keeps these very bytes; the plan is frozen for everybody else.
-    vars(plan).update(source=text, digest=body["digest"])
+    # Costly to work out again, and the journal keeps these very bytes; the plan is frozen for everybody else.
+    vars(plan).update(source=data, digest=body["digest"], texts=texts)
     return plan
 
 
@@ -95,26 +98,62 @@ def notes_json(notes: Notes) -> dict[str, Any]:
     return {name: value for name, value in asdict(notes).items() if name != "branch" or value is not None}
 
 
-def _opened(text: str, where: str) -> tuple[dict[str, Any], bytes]:
-    """Return the body of a plan file whose bytes are canonical and sealed, and the text of its changes."""
+def _opened(data: bytes, where: str) -> tuple[dict[str, Any], bytes]:
+    """Return the body of a plan file whose bytes are those that were sealed, and the text of its changes."""
+    try:
+        text = data.decode("utf-8", "surrogatepass")
+        parts = _parts(text)
+    except UnicodeDecodeError as exc:
+        raise DeployerError(f"{where} is not a plan file: it is not UTF-8", hint=_AGAIN) from exc
+    except (ValueError, IndexError, RecursionError):
+        parts = {}
+    if not parts or _sealed(data[len(_HEAD) : -_TAIL]) != data:
+        raise _no_plan(text, where)
+    body = {name: value for name, (value, _) in parts.items()}
+    _check_version(body, where)
+    return body, parts["changes"][1].encode("utf-8", "surrogatepass") if "changes" in parts else b""
+
+
+def _parts(text: str) -> dict[str, tuple[Any, str]]:
+    """
+    Return each part of a plan, by name, with its text: in one pass, so that no megabytes are written out again to be
+    proven. Raises ValueError or IndexError where the text is not framed as `dumps` frames it.
+    """
+    found: dict[str, tuple[Any, str]] = {}
+    place = len(_HEAD)
+    while text[place] != "}":
+        if text[place] != ("," if found else "{"):
+            raise ValueError(place)
+        name, after = _DECODER.raw_decode(text, place + 1)
+        value, place = _DECODER.raw_decode(text, after + 1)
+        found[name] = (value, text[after + 1 : place])
+    return found
+
+
+def _no_plan(text: str, where: str) -> DeployerError:
+    """Return why a file is not a plan file that was left as it was written."""
     try:
         outer = json.loads(text)
     except json.JSONDecodeError as exc:
-        raise DeployerError(f"{where} is not JSON: {exc.msg} in line {exc.lineno}", hint=_AGAIN) from exc
+        return DeployerError(f"{where} is not JSON: {exc.msg} in line {exc.lineno}", hint=_AGAIN)
+    except RecursionError:
+        outer = None
     body = outer.get("plan") if isinstance(outer, dict) else None
+    _check_version(body, where)
+    return RefusedError(f"{where}: {_EDITED}", Refusal.STALE, hint=_AGAIN)
+
+
+def _check_version(body: Any, where: str) -> None:
+    """Raise DeployerError where a body is not that of a plan, or of another version."""
     if not isinstance(body, dict) or body.get("format") != FORMAT:
         raise DeployerError(f"{where} is not a plan file of deployer", hint=_AGAIN)
     if body.get("version") != VERSION:
         message = f"{where} is plan version {body.get('version')}, this deployer reads {VERSION}"
         raise DeployerError(message, hint="use the deployer that made it, or plan again")
-    parts = {name: canonical_bytes(value) for name, value in body.items()}
-    if _sealed(canonical_object(parts)) != text.encode("utf-8", "surrogatepass"):
-        raise RefusedError(f"{where}: {_EDITED}", Refusal.STALE, hint=_AGAIN)
-    return body, parts.get("changes", b"")
 
 
 def _sealed(inner: bytes) -> bytes:
-    return b'{"plan":%s,"seal":"%s"}\n' % (inner, digest_of_bytes(inner).encode())
+    return b'%s%s,"seal":"%s"}\n' % (_HEAD, inner, digest_of_bytes(inner).encode())
 
 
 def _digest(plan: Plan, changes: bytes) -> str:
@@ -123,16 +162,18 @@ def _digest(plan: Plan, changes: bytes) -> str:
     return digest_of_bytes(canonical_object({**rest, "changes": changes}))
 
 
-def _plan(body: Mapping[str, Any]) -> Plan:
+def _plan(body: Mapping[str, Any]) -> tuple[Plan, dict[str, bytes]]:
+    """Return the plan, and the texts of the documents that were worked out."""
     changes = tuple(_change(entry) for entry in body["changes"])
     entries = {rule_id: _entry(entry) for rule_id, entry in body["entries"].items()}
-    return Plan(
+    derived = _derivable(changes, entries, body["documents"])
+    plan = Plan(
         target=Target(**body["target"]),
         project=body["project"],
         changes=changes,
         allow=body["allow"],
         entries=entries,
-        documents={**body["documents"], **_derivable(changes, entries, body["documents"])},
+        documents={**body["documents"], **{name: document for name, (document, _) in derived.items()}},
         labels={rule_id: Label(**label) for rule_id, label in body["labels"].items()},
         base=body["base"],
         event=body["event"],
@@ -146,6 +187,7 @@ def _plan(body: Mapping[str, Any]) -> Plan:
         provenance=Provenance(**body["provenance"]),
         made_at=body["made_at"],
     )
+    return plan, {name: text for name, (_, text) in derived.items()}
 
 
 def _complete(plan: Plan, stored: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -160,9 +202,9 @@ def _complete(plan: Plan, stored: Mapping[str, Mapping[str, Any]]) -> bool:
 
 def _derivable(
     changes: Iterable[Change], entries: Mapping[str, Entry | None], stored: Collection[str] = ()
-) -> dict[str, Mapping[str, Any]]:
-    """Return the documents, beside the stored ones, that the creates of a plan carry themselves."""
-    found: dict[str, Mapping[str, Any]] = {}
+) -> dict[str, tuple[Mapping[str, Any], bytes]]:
+    """Return the documents, beside the stored ones, that the creates of a plan carry themselves, with their texts."""
+    found: dict[str, tuple[Mapping[str, Any], bytes]] = {}
     for change in changes:
         entry = entries.get(change.rule_id)
         if entry is not None and change.after is not None and change.action is Action.CREATE:
@@ -171,13 +213,15 @@ def _derivable(
     return found
 
 
-def _carried(rule: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Mapping[str, Any]]:
-    """Return the wanted documents that are this rule, without its `enabled` or with it."""
+def _carried(rule: Mapping[str, Any], wanted: Collection[str]) -> dict[str, tuple[Mapping[str, Any], bytes]]:
+    """Return the wanted documents that are this rule, without its `enabled` or with it, each with its text."""
     whole = canonical(rule)
-    found: dict[str, Mapping[str, Any]] = {}
+    found: dict[str, tuple[Mapping[str, Any], bytes]] = {}
     for document in ({name: value for name, value in whole.items() if name != "enabled"}, whole):
-        if len(found) < len(wanted) and (name := digest(document)) in wanted:
-            found[name] = document
+        if len(found) < len(wanted):
+            text = canonical_bytes(document)
+            if (name := digest_of_bytes(text)) in wanted:
+                found[name] = (document, text)
     return found
 
 

@@ -120,13 +120,13 @@ def _rules(
     kept = {rule_id: entry for rule_id, entry in new.rules.items() if entry is not None and rule_id in new.bodies}
     written = {rule_id: canonical(_as_read(entry, new.bodies[rule_id])) for rule_id, entry in kept.items()}
     documents = _documents(tx, kept, rules)
-    texts = {name: canonical_bytes(document) for name, document in documents.items()}
+    texts = {name: tx.plan.texts.get(name) or canonical_bytes(document) for name, document in documents.items()}
     digests: dict[str, str] = {}
     for rule_id, document in written.items():
         text = canonical_bytes(document)
         digests[rule_id] = digest_of_bytes(text)
         texts[digests[rule_id]] = text
-    texts.update({name: canonical_bytes(tx.plan.documents[name]) for name in _list_documents(tx)})
+    texts.update({name: tx.plan.text(name) for name in _list_documents(tx)})
     bundle = pack_texts(texts) if texts else None
     for rule_id in [rule_id for rule_id, entry in new.rules.items() if entry is None]:
         rules.pop(rule_id, None)
@@ -145,7 +145,7 @@ def _rules(
             enabled=bool(body.get("enabled")) if entry.enabled is None else entry.enabled,
             since=old.since if old and old.fingerprint == entry.fingerprint else number,
             retired=entry.retired,
-            edited=_edited(documents.get(entry.authored), written[rule_id], texts[digests[rule_id]]),
+            edited=_edited(documents.get(entry.authored), written[rule_id]),
             as_of=_as_of(entry, old, number),
             kept=entry.kept,
             prebuilt=entry.prebuilt,
@@ -184,14 +184,9 @@ def _as_of(entry: Entry, old: RuleRecord | None, number: int) -> int:
     return (old.as_of or old.since) if old is not None and unchanged else number
 
 
-def _edited(authored: Mapping[str, Any] | None, written: Mapping[str, Any], text: bytes) -> bool:
-    """
-    Say whether what is live differs from what git asked for: an analyst's edit that this apply kept. `text` is that of
-    `written`.
-    """
+def _edited(authored: Mapping[str, Any] | None, written: Mapping[str, Any]) -> bool:
+    """Say whether what is live differs from what git asked for: an analyst's edit that this apply kept."""
     asked = {name: value for name, value in (authored or {}).items() if name != "enabled"}
-    if not asked or canonical_bytes({**written, **asked}) == text:
-        return False
     return not all(same(value, written.get(name)) for name, value in asked.items())
 
 

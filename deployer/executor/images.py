@@ -12,15 +12,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from deployer.core.canonical import digest
+from deployer.core.canonical import digest, same
 from deployer.core.change import Action, Change
-from deployer.core.fields import ABSENT, FIELDS, IDENTITY
+from deployer.core.fields import ABSENT, FIELDS, IDENTITY, SERVER_OWNED
 from deployer.core.normalise import canonical, markers, same_field
 
 NOTHING: Final = "absent"
 """The image of a rule that is not there."""
 
 _SWITCH: Final = {True: "-on", False: "-off"}
+
+_NOT_IN_IT: Final = (SERVER_OWNED - FIELDS.keys()) | {"enabled"}
+"""What a digest leaves out."""
 
 _FILLED_IN: Final = {
     name: row.default
@@ -40,6 +43,15 @@ def image(body: Mapping[str, Any] | None) -> str:
             del rule[name]
     content = digest({"rule": rule, "markers": list(markers(body.get("tags") or []))})
     return content + _SWITCH[bool(body.get("enabled"))]
+
+
+def says_the_same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """
+    Say whether two bodies have one image but for `enabled`: they differ in nothing but that and what the server owns.
+    A tenth of the time of a digest; False says nothing, Kibana may have spelled the same thing in two ways.
+    """
+    ours = (a.keys() | b.keys()) - _NOT_IN_IT
+    return all(name in a and name in b and same(a[name], b[name]) for name in ours)
 
 
 def switched(seen: str, *, enabled: bool) -> str:

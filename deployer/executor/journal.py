@@ -61,7 +61,7 @@ class Past:
     `reported` says that an ending has named what was lost, `accepted` has the rules that a person signed off.
     """
 
-    plan: str
+    plan: bytes
     snapshot: str
     before: Mapping[str, str]
     state: str
@@ -95,7 +95,7 @@ class Journal:
     _outcomes: list[dict[str, Any]] = field(default_factory=list)
     _mutex: threading.RLock = field(default_factory=threading.RLock)
 
-    def begin(self, plan: str, bodies: Mapping[str, Body]) -> None:
+    def begin(self, plan: bytes, bodies: Mapping[str, Body]) -> None:
         """
         Save the before-images of everything that will be touched, and the plan, and read the before-images back.
 
@@ -105,7 +105,7 @@ class Journal:
         prefix = self.ledger.journal_prefix(self.tx)
         self.sequence = 1
         first = self._bytes({"state": "applying", "snapshot": name, "before": digests})
-        objects = {f"{prefix}plan.json": plan.encode("utf-8", "surrogatepass"), f"{prefix}000001.json": first}
+        objects = {f"{prefix}plan.json": plan, f"{prefix}000001.json": first}
         self.ledger.store.create({**objects, **({name: data} if name else {})})
         self.begun = True
         stored = self.ledger.store.read(name) if name else None
@@ -182,7 +182,7 @@ def past(ledger: Ledger, tx: str) -> Past | None:
     prefix = ledger.journal_prefix(tx)
     names = ledger.store.names(prefix) if tx else ()
     found = ledger.store.read_many(names)
-    plan = found.pop(f"{prefix}plan.json", b"").decode("utf-8", "surrogatepass")
+    plan = found.pop(f"{prefix}plan.json", b"")
     objects = [_parsed(found[name], name, ledger) for name in names if name in found]
     if not objects:
         return None
@@ -192,7 +192,7 @@ def past(ledger: Ledger, tx: str) -> Past | None:
         raise StateError(f"the journal {prefix} in {ledger.location} is damaged: {exc}") from exc
 
 
-def _past(plan: str, objects: Sequence[dict[str, Any]]) -> Past:
+def _past(plan: bytes, objects: Sequence[dict[str, Any]]) -> Past:
     first, last = objects[0], objects[-1]
     states = [entry for entry in objects if "state" in entry]
     outcomes = [outcome for entry in objects for outcome in entry.get("outcomes", ())]

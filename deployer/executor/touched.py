@@ -12,7 +12,7 @@ from typing import Final
 from deployer.core.change import Action, Change
 from deployer.core.outcomes import Status
 from deployer.core.ports import Body
-from deployer.executor.images import NOTHING, image, stale_fields
+from deployer.executor.images import NOTHING, image, says_the_same, stale_fields, switched
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +110,28 @@ class Touched:
         self.unanswered[number] = write
 
     def image_of(self, body: Body | None) -> str:
-        """Return the image of a body of this rule; that of `live` is worked out once."""
-        if body is not self.live:
-            return image(body)
-        self._live_image = self._live_image or image(body)
-        return self._live_image
+        """Return the image of a body; that of `live`, and of one that says the same, is worked out once."""
+        found = self._known_image(body) or image(body)
+        if body is self.live:
+            self._live_image = found
+        return found
+
+    def _known_image(self, body: Body | None) -> str:
+        """Return the image of a body where that of `live` tells it, "" where it has to be worked out."""
+        if not self._live_image or self.live is None or body is None:
+            return ""
+        if body is self.live:
+            return self._live_image
+        enabled = bool(body.get("enabled"))
+        return switched(self._live_image, enabled=enabled) if says_the_same(body, self.live) else ""
 
     def settle(self, number: int, live: Body | None, seen: str, *, exact: bool = False) -> None:
         """
         Note that a write happened and left the rule so; the writes before it are answered with it. `exact` says that
         `seen` is the image of this very body, and not only that of our part in it.
         """
+        self._live_image = seen if exact else self._known_image(live)
         self.settled, self.live, self.ghost = seen, live, None
-        self._live_image = seen if exact else ""
         for earlier in [n for n in self.unanswered if n <= number]:
             write = self.unanswered.pop(earlier)
             self._content, self._flip = self._content or write.content, self._flip or not write.content

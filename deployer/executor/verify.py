@@ -9,7 +9,6 @@ from deployer.core.change import Action
 from deployer.core.outcomes import Status
 from deployer.core.ports import Body
 from deployer.errors import RemoteError
-from deployer.executor.images import image
 from deployer.executor.touched import Touched
 from deployer.executor.transaction import Transaction, singles
 
@@ -77,7 +76,7 @@ def _late(tx: Transaction, rules: Sequence[Touched], found: Mapping[str, _Seen])
 
 def _seen(rule: Touched, bodies: Sequence[Body]) -> _Seen:
     live = _ours(rule, bodies)
-    return _Seen(bodies, live, image(live))
+    return _Seen(bodies, live, rule.image_of(live))
 
 
 def _wrong(tx: Transaction, rule: Touched, seen: _Seen) -> str:

@@ -46,7 +46,7 @@ def test_a_plan_without_lists_has_the_digest_it_had() -> None:
     """Lists are part of the digest only where there are any; other writing of the same is the same."""
     plan = a_plan()
     assert plan.digest != replace(plan, dependencies=()).digest
-    assert "dependencies" not in dumps(replace(plan, dependencies=(), lists={}))
+    assert b"dependencies" not in dumps(replace(plan, dependencies=(), lists={}))
 
 
 def test_a_document_of_a_list_that_was_changed_is_refused() -> None:

@@ -87,8 +87,8 @@ def test_a_plan_file_keeps_it(ours: dict[int, str], theirs: dict[int, str]) -> N
     text = dumps(told)
 
     assert loads(text, where="plan.json").notes == told.notes
-    assert '"origins"' in text
-    assert '"origins"' not in dumps(made)
+    assert b'"origins"' in text
+    assert b'"origins"' not in dumps(made)
 
 
 def test_fields_that_both_write_are_not_the_branchs() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deployer.core.canonical import canonical_bytes, digest_of_bytes
 from deployer.core.plan_file import dumps, loads
 from deployer.errors import DeployerError, RefusedError
 from tests.support.planning import OPEN, World, rule_file, world
@@ -45,7 +46,7 @@ def test_a_plan_reads_back_as_itself():
 @given(st.integers(0, len(TEXT) - 1), st.sampled_from('x0 "},'))
 def test_any_changed_byte_is_refused(place, sign):
     """One other character anywhere is a DeployerError, never another plan."""
-    changed = TEXT[:place] + sign + TEXT[place + 1 :]
+    changed = TEXT[:place] + sign.encode() + TEXT[place + 1 :]
     if changed != TEXT:
         with pytest.raises(DeployerError):
             loads(changed, where="x")
@@ -54,9 +55,43 @@ def test_any_changed_byte_is_refused(place, sign):
 def test_an_edit_that_keeps_the_json_valid_is_called_stale():
     """Somebody who changes the plan on purpose is refused with exit 4."""
     with pytest.raises(RefusedError) as refused:
-        loads(TEXT.replace('"note":"n"', '"note":"m"'), where="x")
+        loads(TEXT.replace(b'"note":"n"', b'"note":"m"'), where="x")
 
     assert refused.value.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "is not JSON: Expecting value in line 1"),
+        (TEXT[:-40], "is not JSON"),
+        (b"\xff" + TEXT, "is not UTF-8"),
+        (b'{"plan":' + b"[" * 100_000, "is not"),
+        (b"[]", "is not a plan file of deployer"),
+        (b'{"plan":{}}', "is not a plan file of deployer"),
+        (TEXT.replace(b'"version":1', b'"version":2'), "is plan version 2, this deployer reads 1"),
+        (TEXT.replace(b'"plan":{', b'"plan": {'), "was changed after it was made"),
+        (TEXT + b"\n", "was changed after it was made"),
+    ],
+    ids=range(9),
+)
+def test_what_is_no_plan_file_is_said(data, words):
+    with pytest.raises(DeployerError, match=words):
+        loads(data, where="x")
+
+
+def test_a_plan_that_was_forged_is_refused_although_its_seal_is_new():
+    """The seal is no signature: who makes it anew still has to keep digest and documents true."""
+    inner = TEXT[len(b'{"plan":') : -(len(',"seal":"sha256:"}\n') + 64)].replace(b'"note":"n"', b'"note":"m"')
+    forged = b'{"plan":%s,"seal":"%s"}\n' % (inner, digest_of_bytes(inner).encode())
+    with pytest.raises(RefusedError, match="was changed"):
+        loads(forged, where="x")
+
+
+def test_texts_that_are_kept_are_those_of_the_documents():
+    plan = loads(TEXT, where="x")
+    assert plan.texts
+    assert all(plan.text(name) == canonical_bytes(document) for name, document in plan.documents.items())
 
 
 def test_reading_many_creates_is_not_quadratic():

@@ -28,7 +28,7 @@ def begun(game: Game, *, sent: bool = True, **settings: Any) -> Transaction:
     live = {body["rule_id"]: body for body in game.backend.all_rules()}
     for change in CHANGES:
         tx.rules[change.rule_id] = Touched.of(change, live.get(change.rule_id))
-    tx.journal.begin("{}", {rule_id: live[rule_id] for rule_id in live})
+    tx.journal.begin(b"{}", {rule_id: live[rule_id] for rule_id in live})
     if sent:
         _update(tx, game)
     return tx

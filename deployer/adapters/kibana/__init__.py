@@ -14,7 +14,7 @@ Importing this package imports neither requests nor urllib3; `connect` does.
 """
 
 from deployer.adapters.kibana.credentials import Secrets
-from deployer.adapters.kibana.opening import API_VERSION, connect
+from deployer.adapters.kibana.opening import API_VERSION, connect, get_ready
 from deployer.adapters.kibana.reading import KibanaReader
 from deployer.adapters.kibana.variables import with_variables
 from deployer.adapters.kibana.writing import FLIP_BATCH, KibanaWriter
@@ -27,6 +27,7 @@ __all__ = [
     "KibanaWriter",
     "Secrets",
     "connect",
+    "get_ready",
     "is_loopback",
     "with_variables",
 ]

@@ -21,6 +21,11 @@ from deployer.errors import Refusal, RefusedError, UnreachableError
 API_VERSION = "2023-10-31"
 
 
+def get_ready() -> None:
+    """Import requests, for who has to wait anyway before there is something to connect to: a tenth of a second."""
+    from deployer.adapters.kibana import wire  # noqa: F401
+
+
 @overload
 def connect(
     connection: Connection, space: str, secrets: Secrets, *, clock: Clock, read_only: Literal[True]
