@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from deployer.core.fields import FIELDS, IDENTITY, RULE_TYPES, SERVER_OWNED
 from deployer.core.rule_tables import FREE, LISTS, NEEDED, PLUGINS, TEXTS
+from deployer.core.shape.as_json import table_schema
 from deployer.core.shape.models import rule_model
 
 Schema = dict[str, Any]
@@ -24,7 +25,7 @@ _FLAT_NEW_TERMS: Final = ("new_terms_fields", "history_window_start")
 def rule_schema(codes: Collection[str]) -> Schema:
     """Return the schema; `codes` are the quality checks that `deployer_ignore` may name."""
     definitions: Schema = {}
-    models = {name: _model(name, definitions) for name in RULE_TYPES}
+    models = {name: table_schema(rule_model(name), definitions) for name in RULE_TYPES}
     return {
         "type": "object",
         "required": ["rule"],
@@ -36,40 +37,6 @@ def rule_schema(codes: Collection[str]) -> Schema:
         },
         "definitions": definitions,
     }
-
-
-def _model(rule_type: str, definitions: Schema) -> Schema:
-    """Return the schema of one type; the tables that it refers to are added to `definitions`."""
-    schema: Schema = rule_model(rule_type).model_json_schema(ref_template="#/definitions/{model}")
-    own = schema.pop("$defs", {})
-    names = {name: name.strip("_") for name in own}
-    plain = {name: _cleaned(definition, names) for name, definition in own.items()}
-    names |= {
-        name: f"{new}_{rule_type}" for name, new in names.items() if definitions.get(new, plain[name]) != plain[name]
-    }
-    own = {name: _cleaned(definition, names) for name, definition in own.items()}
-    schema = _cleaned(schema, names)
-    definitions |= {names[name]: definition for name, definition in own.items()}
-    return schema
-
-
-def _cleaned(value: Any, names: dict[str, str]) -> Any:
-    """Take out what pydantic adds for Python (titles, `default: null`) and refer to the new names."""
-    if isinstance(value, list):
-        return [_cleaned(item, names) for item in value]
-    if not isinstance(value, dict):
-        return value
-    found: Schema = {
-        key: {name: _cleaned(item, names) for name, item in part.items()}
-        if key == "properties"
-        else _cleaned(part, names)
-        for key, part in value.items()
-        if key not in ("title", "discriminator") and not (key == "default" and part is None)
-    }
-    if isinstance(found.get("$ref"), str):
-        old = found["$ref"].rpartition("/")[2]
-        found["$ref"] = f"#/definitions/{names.get(old, old)}"
-    return found
 
 
 def _rule(models: dict[str, Schema]) -> Schema:

@@ -139,7 +139,7 @@ def test_completion_stays_light(tmp_path: Path) -> None:
         "import sys\n"
         "from deployer.cli import app\n"
         "try:\n    app(prog_name='deployer')\nexcept SystemExit:\n    pass\n"
-        "print(sorted({'requests', 'pydantic', 'deepdiff', 'jinja2', 'deployer.sandbox'} & sys.modules.keys()),"
+        "print(sorted({'requests', 'pydantic_core', 'deepdiff', 'jinja2', 'deployer.sandbox'} & sys.modules.keys()),"
         " file=sys.stderr)"
     )
     environ = {"_DEPLOYER_COMPLETE": "complete_bash", "COMP_WORDS": "deployer plan -e ", "COMP_CWORD": "3"}

@@ -1,10 +1,11 @@
 """
 What each field may hold: every field of every rule type, judged by typed models.
 
-    models     the models, built from the field table        wording    what pydantic says, in our words
+    kinds      what a value may be           wording      what pydantic's core says, in our words
+    models     a kind for each field         as_json      a kind as JSON Schema
 
-They run for `validate` and for the rules that a plan would change; pydantic is imported then and not before. They judge
-and never rewrite: what is sent is the payload itself.
+They run for `validate` and for the rules that a plan would change, and import pydantic's core then and not before. They
+judge and never rewrite: what is sent is the payload itself.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any
 
 from deployer.core.fields import FIELDS, IDENTITY
 from deployer.core.flaw import Flaw
-from deployer.core.shape.models import rule_model
+from deployer.core.shape.models import rule_model, validator
 from deployer.core.suggestion import closest
 
-__all__ = ["rule_model", "shape_flaws"]
+__all__ = ["shape_flaws"]
 
 
 def shape_flaws(content: Mapping[str, Any]) -> Iterator[Flaw]:
@@ -46,12 +47,11 @@ def _unknown(name: str, rule_type: str, known: frozenset[str]) -> Flaw:
 
 
 def _invalid(rule_type: str, content: Mapping[str, Any]) -> Iterator[Flaw]:
-    from pydantic import ValidationError
+    from pydantic_core import ValidationError
 
-    model = rule_model(rule_type)
     try:
-        model.model_validate(content, strict=True)
+        validator(rule_type).validate_python(content, strict=True)
     except ValidationError as exc:
         from deployer.core.shape.wording import flaws
 
-        yield from flaws(exc, model)
+        yield from flaws(exc, rule_model(rule_type))

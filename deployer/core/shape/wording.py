@@ -1,5 +1,5 @@
 """
-What pydantic found, in the words of people who write rules: the fact, a stable code, and what to do.
+What pydantic's core found, in the words of people who write rules: the fact, a stable code, and what to do.
 
 Only a rule with a problem gets here. Values of the user are repeated only where they are short texts.
 """
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deployer.core.flaw import Flaw, Path
 from deployer.core.kinds import kind_of
+from deployer.core.shape.kinds import Kind, branches
 from deployer.core.suggestion import did_you_mean
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ValidationError
 
 _WANTED: Final = {
     "string_type": "text",
@@ -23,13 +24,12 @@ _WANTED: Final = {
     "bool_type": "true or false",
     "list_type": "a list",
     "dict_type": "a table",
-    "model_type": "a table",
 }
 Said = tuple[str, str, str]
 """Message, code and remedy."""
 
 
-def flaws(error: ValidationError, model: type[BaseModel]) -> Iterator[Flaw]:
+def flaws(error: ValidationError, model: Kind) -> Iterator[Flaw]:
     """Yield a flaw for each error of a model, in the order of the model's fields."""
     for entry in error.errors(include_url=False):
         path = tuple(part for part in entry["loc"] if isinstance(part, int) or not part.startswith("<"))
@@ -43,32 +43,22 @@ def flaws(error: ValidationError, model: type[BaseModel]) -> Iterator[Flaw]:
         yield Flaw(path, *said)
 
 
-def _keys_at(model: type[BaseModel], path: Path) -> set[str]:
+def _keys_at(model: Kind, path: Path) -> set[str]:
     """Return the keys that a table of the model may have."""
-    schema = model.model_json_schema()
-    definitions = schema.get("$defs", {})
-    here = [schema]
+    here = [model]
     for part in path:
-        tables = [table for place in here for table in _branches(place, definitions)]
-        steps = [table.get("items") if isinstance(part, int) else _properties(table).get(part) for table in tables]
+        steps = [_step(branch, part) for kind in here for branch in branches(kind)]
         here = [step for step in steps if step is not None]
-    return {name for place in here for table in _branches(place, definitions) for name in _properties(table)}
+    return {name for kind in here for branch in branches(kind) for name in branch.get("fields", {})}
 
 
-def _branches(place: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return what a place of the schema may be: one thing, or several."""
-    place = _resolved(place, definitions)
-    return [_resolved(branch, definitions) for branch in place.get("oneOf", [place])]
-
-
-def _properties(table: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = table.get("properties", {})
-    return found
-
-
-def _resolved(place: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = place.get("$ref")
-    return place if reference is None else definitions[reference.rpartition("/")[2]]
+def _step(kind: Kind, part: str | int) -> Kind | None:
+    """Return the kind of an entry of a list, or of a key of a table."""
+    if isinstance(part, int):
+        entry: Kind | None = kind.get("items_schema")
+        return entry
+    field = kind.get("fields", {}).get(part)
+    return field["schema"] if field else None
 
 
 def _said(kind: str, value: Any, context: Mapping[str, Any]) -> Said:
