@@ -16,12 +16,14 @@ from deployer.sandbox.messages import Body, from_json, to_json
 
 _SEVERITY = {"low": 0, "medium": 1, "high": 2, "critical": 3}
 _MINUTES = {"s": 1 / 60, "m": 1.0, "h": 60.0, "d": 1440.0}
+_LASTING = "space, id, created_at, created_by"
+"""Columns that an update leaves alone, and with them their indexes."""
 _COLUMNS = (
-    "space, id, rule_id, name, type, enabled, immutable, tags, created_at, created_by, updated_at, updated_by,"
-    " interval, runs, risk_score, severity, default_list"
+    "rule_id, name, type, enabled, immutable, tags, updated_at, updated_by, interval, runs, risk_score, severity,"
+    " default_list"
 )
-_INSERT = f"INSERT INTO rules({_COLUMNS}) VALUES ({', '.join('?' * 17)})"  # noqa: S608 - constant text
-_UPDATE = f"UPDATE rules SET ({_COLUMNS}) = ({', '.join('?' * 17)}) WHERE pk = ?"  # noqa: S608 - constant text
+_INSERT = f"INSERT INTO rules({_LASTING}, {_COLUMNS}) VALUES ({', '.join('?' * 17)})"  # noqa: S608 - constant text
+_UPDATE = f"UPDATE rules SET ({_COLUMNS}) = ({', '.join('?' * 13)}) WHERE pk = ?"  # noqa: S608 - constant text
 _JOINED = "rules JOIN bodies USING (pk)"
 
 
@@ -57,15 +59,16 @@ class RuleTable:
         """Store a new rule; returns its JSON text."""
         text = to_json(rule)
         with self._database.transaction() as connection:
-            added = connection.execute(_INSERT, _row(space, rule))
+            lasting = (space, rule["id"], rule["created_at"], rule["created_by"])
+            added = connection.execute(_INSERT, (*lasting, *_row(rule)))
             connection.execute("INSERT INTO bodies VALUES (?, ?)", (added.lastrowid, text))
         return text
 
-    def update(self, space: str, pk: int, rule: Body) -> str:
+    def update(self, pk: int, rule: Body) -> str:
         """Store a rule again; returns its JSON text."""
         text = to_json(rule)
         with self._database.transaction() as connection:
-            connection.execute(_UPDATE, (*_row(space, rule), pk))
+            connection.execute(_UPDATE, (*_row(rule), pk))
             connection.execute("UPDATE bodies SET body = ? WHERE pk = ?", (text, pk))
         return text
 
@@ -84,6 +87,10 @@ class RuleTable:
     def by_id(self, space: str, id_: str) -> StoredRule | None:
         """The rule with this saved-object id."""
         return self._one("id = ? AND space = ?", (id_, space))
+
+    def by_pk(self, pk: int) -> StoredRule | None:
+        """The rule in this row."""
+        return self._one("pk = ?", (pk,))
 
     def by_rule_id(self, space: str, rule_id: str) -> StoredRule | None:
         """The oldest rule with this rule_id (there can be several, facts.md section 0.9)."""
@@ -150,22 +157,19 @@ def _source(where: str) -> str:
     return _JOINED if "body" in where else "rules"
 
 
-def _row(space: str, rule: Body) -> tuple[Any, ...]:
+def _row(rule: Body) -> tuple[Any, ...]:
+    """The values of `_COLUMNS`."""
     default_list = next(
         (entry["list_id"] for entry in rule["exceptions_list"] if entry["type"] == "rule_default"), None
     )
     interval = rule["interval"]
     return (
-        space,
-        rule["id"],
         rule["rule_id"],
         rule["name"],
         rule["type"],
         rule["enabled"],
         rule["immutable"],
         to_json(rule["tags"]),
-        rule["created_at"],
-        rule["created_by"],
         rule["updated_at"],
         rule["updated_by"],
         interval,

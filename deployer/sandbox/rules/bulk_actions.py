@@ -37,8 +37,8 @@ class Batch:
         """Write one rule of the batch as updated now."""
         now = {"updated_at": self.call.kibana.clock.iso(), "updated_by": self.call.user.name}
         rule = {**rule, **changes, **now}
-        self.call.kibana.rules.update(self.call.space, stored.pk, rule)
-        self.results.updated.append(to_json(shown(self.call, rule)))
+        text = self.call.kibana.rules.update(stored.pk, rule)
+        self.results.updated.append(text_of(self.call, StoredRule(stored.pk, text, None)))
 
 
 def enable(batch: Batch, chosen: list[StoredRule]) -> None:
@@ -72,13 +72,18 @@ def _again(batch: Batch, chosen: list[StoredRule]) -> list[tuple[StoredRule, Bod
     """The chosen rules as they are now, inside the transaction; one deleted meanwhile is not found."""
     current = []
     for stored in chosen:
-        rule = stored.rule()
-        found = batch.call.kibana.rules.by_id(batch.call.space, rule["id"])
-        if found is None:
-            batch.results.fail("Rule not found", rule)
+        found = batch.call.kibana.rules.by_pk(stored.pk)
+        rule = found.rule() if found else None
+        if found is None or rule is None or not _one_rule(stored, found, rule):
+            batch.results.fail("Rule not found", stored.rule())
         else:
-            current.append((found, found.rule()))
+            current.append((found, rule))
     return current
+
+
+def _one_rule(stored: StoredRule, found: StoredRule, rule: Body) -> bool:
+    """Whether a row still is the rule that it was: SQLite gives the number of a deleted row to the next one."""
+    return found.text == stored.text or bool(stored.rule()["id"] == rule["id"])
 
 
 def _breaker_trips(batch: Batch, rules: list[Body]) -> bool:

@@ -111,7 +111,7 @@ def upgrade(call: Call, stored: StoredRule, asset: Body) -> Body:
     rule |= {name: before[name] for name in _KEPT if name in before}
     rule |= {"immutable": True, "revision": before["revision"] + 1}
     rule["rule_source"] = source_of(call, rule)
-    call.kibana.rules.update(call.space, stored.pk, rule)
+    call.kibana.rules.update(stored.pk, rule)
     return rule
 
 

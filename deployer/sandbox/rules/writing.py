@@ -39,7 +39,7 @@ def save(
         breaker.check(call, after, "updated", freed=runs_per_minute(before["interval"]))
     bumped = changed if skip_equal else shape.bumps(before, after)
     after = {**after, "revision": before["revision"] + bumped, "rule_source": source_of(call, after)}
-    call.kibana.rules.update(call.space, pk, after)
+    call.kibana.rules.update(pk, after)
     return after
 
 
@@ -59,7 +59,7 @@ def flip(call: Call, rule: Body, *, enabled: bool) -> Body:
         if enabled:
             breaker.check(call, rule, "enabled")
         flipped = {**rule, "enabled": enabled, "updated_at": call.kibana.clock.iso(), "updated_by": call.user.name}
-        call.kibana.rules.update(call.space, current.pk, flipped)
+        call.kibana.rules.update(current.pk, flipped)
     return flipped
 
 
