@@ -17,6 +17,8 @@ from deployer.core.change import Action, Change
 from deployer.core.fields import ABSENT, FIELDS, IDENTITY, SERVER_OWNED
 from deployer.core.normalise import canonical, markers, same_field
 
+Content = Mapping[str, Any]
+
 NOTHING: Final = "absent"
 """The image of a rule that is not there."""
 
@@ -34,15 +36,28 @@ _FILLED_IN: Final = {
 
 def image(body: Mapping[str, Any] | None) -> str:
     """Return the image of a body, NOTHING for none. What Kibana fills in says the same as what was left out."""
-    if body is None:
-        return NOTHING
+    return NOTHING if body is None else image_of(content(body), body)
+
+
+def content(body: Mapping[str, Any]) -> Content:
+    """Return what the digest of an image covers."""
     rule = canonical(body)
     rule.pop("enabled", None)
     for name, default in _FILLED_IN.items():
         if name in rule and rule[name] == default:
             del rule[name]
-    content = digest({"rule": rule, "markers": list(markers(body.get("tags") or []))})
-    return content + _SWITCH[bool(body.get("enabled"))]
+    return {"rule": rule, "markers": list(markers(body.get("tags") or []))}
+
+
+def image_beside(body: Mapping[str, Any], known: Content, seen: str) -> str:
+    """Return the image of a body; no digest is made where it has the content `known`, of which `seen` is the image."""
+    found = content(body)
+    return switched(seen, enabled=bool(body.get("enabled"))) if same(found, known) else image_of(found, body)
+
+
+def image_of(found: Content, body: Mapping[str, Any]) -> str:
+    """Return the image of a body whose content is known."""
+    return digest(found) + _SWITCH[bool(body.get("enabled"))]
 
 
 def says_the_same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from deployer.core.fields import TUNED
 from deployer.core.outcomes import Status
 from deployer.core.ports import Body
 from deployer.errors import RemoteError, UnknownOutcomeError
-from deployer.executor.images import NOTHING, differing_fields, image, switched
+from deployer.executor.images import NOTHING, Content, differing_fields, image, image_beside, switched
 from deployer.executor.journal import Intent
 from deployer.executor.touched import UNSEEN_DELETE, Loss, Touched, Write
 from deployer.executor.transaction import Transaction
@@ -36,10 +36,14 @@ class Op(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Go on: the image that the rule then has, and the body to send (None for a delete and a flip)."""
+    """
+    Go on: the image that the rule then has, and the body to send (None for a delete and a flip). `content` is what the
+    image is of, where the answer shall be held against it.
+    """
 
     post: str
     body: Body | None = None
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +250,7 @@ def _judged(job: Job, decision: Send, answer: Body) -> Answer:
     if job.op is Op.DELETE:
         return Answer(Status.APPLIED, landed=True, seen=NOTHING, loss=_loss_of_delete(job, answer))
     if job.op is Op.CREATE:
-        seen = image(answer)
+        seen = image(answer) if decision.content is None else image_beside(answer, decision.content, decision.post)
         done = Answer(Status.APPLIED, "", answer, landed=True, seen=seen)
         return done if seen == decision.post else _rewritten(decision, answer)
     before = job.pre or {}

@@ -13,7 +13,7 @@ from deployer.core.change import Action, Change
 from deployer.core.outcomes import Status
 from deployer.core.ports import Body
 from deployer.executor import flips
-from deployer.executor.images import NOTHING, has_after, image, stale_fields, switched
+from deployer.executor.images import NOTHING, content, has_after, image, image_of, stale_fields, switched
 from deployer.executor.jobs import Halt, Job, Op, Send
 from deployer.executor.lists import put_lists
 from deployer.executor.touched import Touched
@@ -77,11 +77,12 @@ def _creation(tx: Transaction, rule: Touched) -> Job:
     409, and the end check demands exactly one. A run that goes on from an earlier one reads.
     """
     body = compose.creation(rule.change, tx.run.marker)
-    post = image(body)
+    said = content(body)
+    post = image_of(said, body)
 
     def decide(live: Body | None) -> Send | Halt:
         if live is None:
-            return Send(post, body)
+            return Send(post, body, said)
         if switched(image(live), enabled=False) == post:
             return Halt(Status.READBACK)
         return Halt(Status.CONFLICT, f"exists already, written by {_editor(live)}")
