@@ -43,7 +43,7 @@ def digest_of_text(text: str) -> str:
     return digest_of_bytes(text.encode("utf-8", "surrogatepass"))
 
 
-def digest_of_bytes(data: bytes) -> str:
+def digest_of_bytes(data: bytes | memoryview) -> str:
     """Return the content address of a text in UTF-8."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
 

@@ -70,7 +70,8 @@ def dumps(plan: Plan) -> bytes:
         "made_at": plan.made_at,
     }
     parts = {name: canonical_bytes(value) for name, value in body.items()}
-    return _sealed(canonical_object(parts))
+    inner = canonical_object(parts)
+    return b"".join((_HEAD, inner, _seal(inner)))
 
 
 def loads(data: bytes, *, where: str) -> Plan:
@@ -102,32 +103,41 @@ def _opened(data: bytes, where: str) -> tuple[dict[str, Any], bytes]:
     """Return the body of a plan file whose bytes are those that were sealed, and the text of its changes."""
     try:
         text = data.decode("utf-8", "surrogatepass")
-        parts = _parts(text)
+        body, places = _parts(text)
     except UnicodeDecodeError as exc:
         raise DeployerError(f"{where} is not a plan file: it is not UTF-8", hint=_AGAIN) from exc
     except (ValueError, IndexError, RecursionError):
-        parts = {}
-    if not parts or _sealed(data[len(_HEAD) : -_TAIL]) != data:
+        raise _no_plan(text, where) from None
+    end = len(data) - _TAIL
+    if not data.startswith(_HEAD) or data[end:] != _seal(memoryview(data)[len(_HEAD) : end]):
         raise _no_plan(text, where)
-    body = {name: value for name, (value, _) in parts.items()}
     _check_version(body, where)
-    return body, parts["changes"][1].encode("utf-8", "surrogatepass") if "changes" in parts else b""
+    return body, _slice(data, text, *places["changes"]) if "changes" in body else b""
 
 
-def _parts(text: str) -> dict[str, tuple[Any, str]]:
+def _parts(text: str) -> tuple[dict[str, Any], dict[str, tuple[int, int]]]:
     """
-    Return each part of a plan, by name, with its text: in one pass, so that no megabytes are written out again to be
-    proven. Raises ValueError or IndexError where the text is not framed as `dumps` frames it.
+    Return each part of a plan, by name, and where in the text it stands: in one pass, so that no megabytes are written
+    out again to be proven. Raises ValueError or IndexError where the text is not framed as `dumps` frames it.
     """
-    found: dict[str, tuple[Any, str]] = {}
+    body: dict[str, Any] = {}
+    places: dict[str, tuple[int, int]] = {}
     place = len(_HEAD)
     while text[place] != "}":
-        if text[place] != ("," if found else "{"):
+        if text[place] != ("," if body else "{"):
             raise ValueError(place)
         name, after = _DECODER.raw_decode(text, place + 1)
-        value, place = _DECODER.raw_decode(text, after + 1)
-        found[name] = (value, text[after + 1 : place])
-    return found
+        body[name], place = _DECODER.raw_decode(text, after + 1)
+        places[name] = (after + 1, place)
+    if len(text) - place - 1 != _TAIL:
+        raise ValueError(place)
+    return body, places
+
+
+def _slice(data: bytes, text: str, start: int, end: int) -> bytes:
+    """Return the bytes of text[start:end], of which `data` has those of all: what stands around it is shorter."""
+    before, behind = (len(part.encode("utf-8", "surrogatepass")) for part in (text[:start], text[end:]))
+    return data[before : len(data) - behind]
 
 
 def _no_plan(text: str, where: str) -> DeployerError:
@@ -152,8 +162,9 @@ def _check_version(body: Any, where: str) -> None:
         raise DeployerError(message, hint="use the deployer that made it, or plan again")
 
 
-def _sealed(inner: bytes) -> bytes:
-    return b'%s%s,"seal":"%s"}\n' % (_HEAD, inner, digest_of_bytes(inner).encode())
+def _seal(inner: bytes | memoryview) -> bytes:
+    """Return what follows the plan in its file."""
+    return b',"seal":"%s"}\n' % digest_of_bytes(inner).encode()
 
 
 def _digest(plan: Plan, changes: bytes) -> str:

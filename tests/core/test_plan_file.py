@@ -88,6 +88,12 @@ def test_a_plan_that_was_forged_is_refused_although_its_seal_is_new():
         loads(forged, where="x")
 
 
+def test_a_sealed_plan_with_something_behind_it_is_refused():
+    inner = TEXT[len(b'{"plan":') : -(len(',"seal":"sha256:"}\n') + 64)] + b',"more":1'
+    with pytest.raises(RefusedError, match="was changed"):
+        loads(b'{"plan":%s,"seal":"%s"}\n' % (inner, digest_of_bytes(inner).encode()), where="x")
+
+
 def test_texts_that_are_kept_are_those_of_the_documents():
     plan = loads(TEXT, where="x")
     assert plan.texts
