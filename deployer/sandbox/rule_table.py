@@ -88,10 +88,6 @@ class RuleTable:
         """The rule with this saved-object id."""
         return self._one("id = ? AND space = ?", (id_, space))
 
-    def by_pk(self, pk: int) -> StoredRule | None:
-        """The rule in this row."""
-        return self._one("pk = ?", (pk,))
-
     def by_rule_id(self, space: str, rule_id: str) -> StoredRule | None:
         """The oldest rule with this rule_id (there can be several, facts.md section 0.9)."""
         return self._one("space = ? AND rule_id = ?", (space, rule_id))

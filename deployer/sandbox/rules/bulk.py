@@ -54,10 +54,12 @@ def bulk_action(call: Call) -> Response:
     _check_request(call, body, dry_run=dry_run)
     call.is_write = not dry_run and action != "export"
     results = Results()
-    chosen = _chosen(call, body, results)
     if action == "export":
+        chosen = _chosen(call, body, results)
         return ndjson(call, chosen, [], details=True, file_name="rules_export.ndjson")
-    ACTIONS[action](Batch(call, body, results, dry_run), chosen)
+    with call.kibana.database.transaction():  # nobody writes between the choice and the deed
+        chosen = _chosen(call, body, results)
+        ACTIONS[action](Batch(call, body, results, dry_run), chosen)
     if not dry_run:
         call.spend(results.succeeded)
     return results.response(action, dry_run=dry_run)

@@ -1,4 +1,6 @@
-"""What each action of `_bulk_action` does to the chosen rules (facts.md section 4.3)."""
+"""
+What each action of `_bulk_action` does to the chosen rules (facts.md section 4.3), inside the transaction that chose.
+"""
 
 from __future__ import annotations
 
@@ -54,36 +56,17 @@ def disable(batch: Batch, chosen: list[StoredRule]) -> None:
 def _switch(batch: Batch, chosen: list[StoredRule], *, enabled: bool) -> None:
     """Rules that are so already are written again; the breaker trips for the whole batch (section 4.3)."""
     call = batch.call
-    with call.kibana.database.transaction():
-        current = _again(batch, chosen)
-        if enabled and not batch.dry_run and _breaker_trips(batch, [rule for _, rule in current]):
-            return
-        for place, (stored, rule) in enumerate(current):
-            half = enabled and place % 2 == 1 and "enable-fails" in call.faults
-            if half:
-                batch.results.fail(call.faults["enable-fails"].message, rule)
-            elif not batch.fails(rule):
-                batch.results.succeeded += 1
-                if not batch.dry_run:
-                    batch.store(stored, rule, enabled=enabled)
-
-
-def _again(batch: Batch, chosen: list[StoredRule]) -> list[tuple[StoredRule, Body]]:
-    """The chosen rules as they are now, inside the transaction; one deleted meanwhile is not found."""
-    current = []
-    for stored in chosen:
-        found = batch.call.kibana.rules.by_pk(stored.pk)
-        rule = found.rule() if found else None
-        if found is None or rule is None or not _one_rule(stored, found, rule):
-            batch.results.fail("Rule not found", stored.rule())
-        else:
-            current.append((found, rule))
-    return current
-
-
-def _one_rule(stored: StoredRule, found: StoredRule, rule: Body) -> bool:
-    """Whether a row still is the rule that it was: SQLite gives the number of a deleted row to the next one."""
-    return found.text == stored.text or bool(stored.rule()["id"] == rule["id"])
+    rules = [stored.rule() for stored in chosen]
+    if enabled and not batch.dry_run and _breaker_trips(batch, rules):
+        return
+    for place, (stored, rule) in enumerate(zip(chosen, rules, strict=True)):
+        half = enabled and place % 2 == 1 and "enable-fails" in call.faults
+        if half:
+            batch.results.fail(call.faults["enable-fails"].message, rule)
+        elif not batch.fails(rule):
+            batch.results.succeeded += 1
+            if not batch.dry_run:
+                batch.store(stored, rule, enabled=enabled)
 
 
 def _breaker_trips(batch: Batch, rules: list[Body]) -> bool:
@@ -100,28 +83,27 @@ def _breaker_trips(batch: Batch, rules: list[Body]) -> bool:
 
 def delete(batch: Batch, chosen: list[StoredRule]) -> None:
     """Remove the rules."""
-    with batch.call.kibana.database.transaction():
-        for stored, rule in _again(batch, chosen):
-            if batch.fails(rule):
-                continue
-            batch.results.succeeded += 1
-            if not batch.dry_run:
-                batch.call.kibana.rules.delete(stored.pk)
-                batch.results.deleted.append(text_of(batch.call, stored))
+    for stored in chosen:
+        if batch.fails(stored.rule()):
+            continue
+        batch.results.succeeded += 1
+        if not batch.dry_run:
+            batch.call.kibana.rules.delete(stored.pk)
+            batch.results.deleted.append(text_of(batch.call, stored))
 
 
 def duplicate(batch: Batch, chosen: list[StoredRule]) -> None:
     """Copies are disabled custom rules of their own (section 4.3)."""
     call = batch.call
-    with call.kibana.database.transaction():
-        for _stored, rule in _again(batch, chosen):
-            if batch.fails(rule):
-                continue
-            batch.results.succeeded += 1
-            if not batch.dry_run:
-                copy = _copy(call, rule, batch.body.get("duplicate", {}))
-                call.kibana.rules.insert(call.space, copy)
-                batch.results.created.append(to_json(shown(call, copy)))
+    for stored in chosen:
+        rule = stored.rule()
+        if batch.fails(rule):
+            continue
+        batch.results.succeeded += 1
+        if not batch.dry_run:
+            copy = _copy(call, rule, batch.body.get("duplicate", {}))
+            call.kibana.rules.insert(call.space, copy)
+            batch.results.created.append(to_json(shown(call, copy)))
 
 
 def _copy(call: Call, rule: Body, wanted: Body) -> Body:
@@ -161,16 +143,16 @@ def fill_gaps(batch: Batch, chosen: list[StoredRule]) -> None:
 
 def edit(batch: Batch, chosen: list[StoredRule]) -> None:
     """Apply the edit operations to each rule."""
-    with batch.call.kibana.database.transaction():
-        for stored, rule in _again(batch, chosen):
-            if batch.fails(rule):
-                continue
-            try:
-                _edit_one(batch, stored, rule)
-            except edits.EditError as exc:
-                batch.results.fail(str(exc), rule, status=exc.status, code=exc.code)
-            except ApiError as exc:
-                batch.results.fail(str(exc), rule, status=exc.status)
+    for stored in chosen:
+        rule = stored.rule()
+        if batch.fails(rule):
+            continue
+        try:
+            _edit_one(batch, stored, rule)
+        except edits.EditError as exc:
+            batch.results.fail(str(exc), rule, status=exc.status, code=exc.code)
+        except ApiError as exc:
+            batch.results.fail(str(exc), rule, status=exc.status)
 
 
 def _edit_one(batch: Batch, stored: StoredRule, rule: Body) -> None:
