@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pyperf
-import tomli
 
 from deployer.core.canonical import canonical_json, digest_of_text
 from deployer.core.normalise import canonical
 from deployer.core.rule_file import read_rule
 from deployer.core.text_diff import line_diff
+from deployer.core.toml import read
 from deployer.core.value_diff import value_changes
 from deployer.executor.images import image
 from tests.bench.material import rule
@@ -33,7 +33,7 @@ def functions() -> dict[str, Callable[[], object]]:
     bodies = [canonical_json(form) for form in forms]
     others = [{**form, "risk_score": 1, "tags": [*form["tags"], "new"]} for form in forms]
     return {
-        "parse TOML": lambda: [tomli.loads(text) for text in texts],
+        "parse TOML": lambda: [read(text) for text in texts],
         "read a rule file": lambda: [read_rule("rules/x.toml", text) for text in texts],
         "canonical form": lambda: [canonical(payload) for payload in payloads],
         "canonical text": lambda: [canonical_json(form) for form in forms],

@@ -1,7 +1,7 @@
 """
 TOML as text: reading with clear errors, places of keys and values, edits that touch only their span, new files.
 
-    reading    read: tomli, with errors for people       positions  where each key and value stands
+    reading    read, with errors for people              positions  where each key and value stands
     lint       what only TOML 1.1 allows                 patch      edits that keep everything else
     emit       new files                                 layout     `deployer format`
 """

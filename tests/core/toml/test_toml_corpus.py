@@ -14,6 +14,7 @@ from deployer.core.toml.emit import emit, emit_rule
 from deployer.core.toml.layout import format_text
 from deployer.core.toml.patch import Insert, Put, Remove, patch
 from deployer.core.toml.positions import positions
+from deployer.core.toml.reading import read
 from tests.support.shared import corpus, needs_shared
 
 pytestmark = needs_shared
@@ -68,6 +69,13 @@ def test_places_agree_with_toml_rs(date):
                 assert found == (start(node["value_line"]), start(node["value_col"])), (path, key_path)
             compared += 1
     assert compared > 120_000
+
+
+@pytest.mark.parametrize("date", DATES)
+def test_read_gives_what_tomli_gives(date):
+    """The data of every file, types and the order of keys included."""
+    for path, text, data in files(date):
+        assert repr(read(text)) == repr(data), path
 
 
 @pytest.mark.parametrize("date", DATES)

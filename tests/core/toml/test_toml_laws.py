@@ -16,6 +16,7 @@ from deployer.core.toml.data import same_data
 from deployer.core.toml.emit import emit, emit_rule
 from deployer.core.toml.layout import format_text
 from deployer.core.toml.patch import Put, Remove, patch
+from deployer.core.toml.place import TomlError
 from deployer.core.toml.positions import positions
 from deployer.core.toml.reading import read
 from deployer.core.toml.restyle import string_like
@@ -46,6 +47,48 @@ def test_read_accepts_what_tomli_accepts(document):
     """`read` returns the data that was written, TOML 1.1 and mixed newlines included."""
     text, data, _ = document
     assert repr_of(read(text)) == repr_of(data)
+
+
+_TOKENS = ['"', "'", '"""', "'''", "\n", "\r\n", "\r", " ", "=", ".", "[", "]", "{", "}", ",", "#", "\\", "\\x41", "0"]
+_TOKENS += [
+    "_",
+    "-",
+    "+",
+    "e",
+    "inf",
+    "true",
+    "T",
+    "Z",
+    ":",
+    "1979-05-27",
+    "\x00",
+    "\x7f",
+    "\ufeff",
+    "\u2028",
+    "\ud800",
+    "é",
+]
+
+
+@settings(laws, max_examples=400)
+@given(
+    documents(newer=True), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3), st.sampled_from(_TOKENS)), max_size=3)
+)
+def test_read_is_tomli_to_the_letter(document, edits):
+    """Whatever stands in a text, `read` refuses it where tomli does, or gives the same data in the same order."""
+    text = document[0]
+    for place, gone, token in edits:
+        at = int(place * len(text))
+        text = text[:at] + token + text[at + gone :]
+    try:
+        wanted = tomli.loads(text)
+    except (tomli.TOMLDecodeError, RecursionError):
+        with pytest.raises(TomlError):
+            read(text)
+        return
+    found = read(text)
+    assert repr_of(found) == repr_of(wanted)
+    assert [path for path, _ in leaves(found)] == [path for path, _ in leaves(wanted)]
 
 
 @laws

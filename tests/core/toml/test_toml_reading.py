@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import tomli
 
@@ -68,6 +70,16 @@ def test_a_broken_text_is_explained(text, expected):
     assert words in error.message
     assert str(error) == (f"line {line}, column {column}: {error.message}" if line else error.message)
     assert not any(word in error.message for word in ("TOMLDecodeError", "('", "namespace", "\\x0"))
+
+
+def test_what_the_quick_reader_does_not_take_is_read_all_the_same():
+    """Deep nesting, a number beyond 64 bits: no error where tomli has none."""
+    deep = read("a = " + "[" * 90 + "]" * 90)["a"]
+    for _ in range(89):
+        (deep,) = deep
+    assert deep == []
+    assert read(f"a = {2**70}") == {"a": 2**70}
+    assert copy.deepcopy(read("a = 1979-05-27T07:32:00+02:00")) == tomli.loads("a = 1979-05-27T07:32:00+02:00")
 
 
 def test_a_message_of_tomli_that_we_do_not_know_is_passed_on():
