@@ -87,7 +87,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     add("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     add("--port", type=int, default=5601, help="0 takes a free one (default: 5601)")
     add("--stack-version", default="9.3", help="8.19, 9.0, 9.3, 9.5, serverless, … (default: 9.3)")
-    add("--latency-ms", type=float, default=0.0, metavar="N", help="added to every request")
+    add("--latency-ms", type=float, default=0.0, metavar="N", help="round trip of every request")
     add("--rule-cost-ms", type=float, default=0.0, metavar="N", help="added for every rule written")
     add("--refresh-ms", type=float, default=0.0, metavar="N", help="writes wait for a refresh every N ms")
     add("--fault", action="append", default=[], metavar="SPEC", help="KIND:name=value,… (repeats)")

@@ -31,7 +31,6 @@ class Request:
     query_text: str
     headers: dict[str, str]
     body: bytes
-    received: float = 0.0
 
     @property
     def query(self) -> dict[str, list[str]]:

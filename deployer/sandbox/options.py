@@ -12,11 +12,11 @@ class Options:
     """
     Options of one server process. Times are in milliseconds.
 
-    `latency_ms` is added to every request, `rule_cost_ms` for every rule that a request writes, and a write waits for
-    the next refresh where `refresh_ms` is set, as Elasticsearch makes it wait. `rules_per_minute` is the limit of the
-    circuit breaker (facts.md section 9.4); `license` is `enterprise` or `basic` and decides about customising
-    prebuilt rules. `record` is a file to which every answer is appended, as a JSON line, so that tests can hold all
-    traffic to the official contract.
+    `latency_ms` is the round trip of every request, `rule_cost_ms` is added for every rule that a request writes, and a
+    write waits for the next refresh where `refresh_ms` is set, as Elasticsearch makes it wait. `rules_per_minute` is
+    the limit of the circuit breaker (facts.md section 9.4); `license` is `enterprise` or `basic` and decides about
+    customising prebuilt rules. `record` is a file to which every answer is appended, as a JSON line, so that tests can
+    hold all traffic to the official contract.
     """
 
     data: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 _KEPT = 20_000
@@ -14,7 +15,7 @@ _KEPT = 20_000
 class Seen:
     """
     One request. `write` tells that its method and path can change something, `wrote` that it did;
-    `status` is 0 where no answer was sent.
+    `status` is 0 where no answer was sent, `at` the second in which it was, on a clock that begins anywhere.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Seen:
     user: str
     write: bool
     wrote: bool
+    at: float = field(default_factory=time.monotonic)
 
 
 class Traffic:

@@ -137,6 +137,23 @@ def test_a_server_that_takes_its_time(latency: int, cost: int, tmp_path: Path, r
             rows.append(Row(what, rules, changed, f"{latency} ms, {cost} ms/rule", taken, requests, *sizes))
 
 
+@pytest.mark.skipif(not FULL, reason="2,000 creates at 20 ms are measured in the full form only")
+@pytest.mark.parametrize("connections", [4, 8])
+def test_the_connections_are_busy(connections: int, tmp_path: Path, rows: list[Row]) -> None:
+    """2,000 creates at 20 ms, from the first write to the last answer: against 2,000 x 20 ms / connections."""
+    root, latency = write_project(tmp_path / "project", 2000), 0.02
+    with running(tmp_path / "kibana.sqlite3", checked=False, latency_ms=latency * 1000) as sandbox:
+        write_environment(root, "remote", sandbox.url, connections=connections)
+        run(root, "plan", "-e", "remote", "-o", "plan.json")
+        whole = run(root, "apply", "plan.json")
+        writes = [seen["at"] for seen in sandbox.admin("GET", "requests") if seen["wrote"]]
+    taken, floor = writes[-1] - writes[0] + latency, 2000 * latency / connections
+    rows.append(Row("apply plan.json", 2000, "all new", f"20 ms, {connections} connections", whole))
+    cost = Cost(taken, whole.processor, whole.memory)
+    target = f"{1.3 * floor:.1f} s (1.3 x), is {taken / floor:.2f} x"
+    rows.append(Row("first write to last", 2000, "all new", f"20 ms, {connections} connections", cost, target=target))
+
+
 @pytest.mark.skipif(not FULL, reason="50 spaces are planned in the full form only")
 def test_fifty_spaces(tmp_path: Path, rows: list[Row]) -> None:
     """One environment of 50 spaces with 500 rules each, at 20 ms."""
