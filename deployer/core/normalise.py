@@ -45,7 +45,8 @@ def canonical(content: Mapping[str, Any]) -> dict[str, Any]:
     rule_type = content.get("type", "")
     result: dict[str, Any] = {IDENTITY: content.get(IDENTITY)}
     for row, default in _rows(rule_type):
-        value = _settled(row, content.get(row.name), rule_type, default)
+        value = content.get(row.name)
+        value = default if value is None else _settled(row, value, rule_type, default)
         if value is not ABSENT:
             result[row.name] = value
     for name in content:
@@ -140,15 +141,19 @@ def _threat_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(result.get("tactic"), Mapping):
         result["tactic"] = _with_slash(result["tactic"])
     techniques = result.get("technique") or []
-    result["technique"] = [_technique(part) if isinstance(part, Mapping) else part for part in techniques]
+    if isinstance(techniques, list):  # anything else is for core.shape to name
+        techniques = [_technique(part) if isinstance(part, Mapping) else part for part in techniques]
+    result["technique"] = techniques
     return result
 
 
 def _technique(entry: Mapping[str, Any]) -> dict[str, Any]:
     result = _with_slash(entry)
     subtechniques = result.pop("subtechnique", None)
+    if isinstance(subtechniques, list):
+        subtechniques = [_with_slash(part) if isinstance(part, Mapping) else part for part in subtechniques]
     if subtechniques:
-        result["subtechnique"] = [_with_slash(part) if isinstance(part, Mapping) else part for part in subtechniques]
+        result["subtechnique"] = subtechniques
     return result
 
 
@@ -168,8 +173,9 @@ def _threshold(value: Any, _type: str) -> Any:
     result = {
         key: part for key, part in value.items() if part is not None and not (key == "cardinality" and part == [])
     }
-    aggregated = result.get("field", [])
-    result["field"] = [aggregated] if isinstance(aggregated, str) and aggregated else list(aggregated or [])
+    aggregated = result.setdefault("field", [])
+    if isinstance(aggregated, str):
+        result["field"] = [aggregated] if aggregated else []
     return result
 
 
@@ -225,7 +231,8 @@ def _action(entry: Mapping[str, Any]) -> dict[str, Any]:
     if is_system_action(result):
         return result
     result.setdefault("group", "default")
-    result["frequency"] = {**_DEFAULT_FREQUENCY, **(result.get("frequency") or {})}
+    frequency = result.get("frequency") or {}
+    result["frequency"] = {**_DEFAULT_FREQUENCY, **frequency} if isinstance(frequency, Mapping) else frequency
     alerts_filter = result.get("alerts_filter")
     if isinstance(alerts_filter, Mapping) and isinstance(alerts_filter.get("query"), Mapping):
         # Kibana stores the compiled query beside the text (facts.md 2.4).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deployer.core.canonical import canonical_json
@@ -104,6 +104,10 @@ values = st.recursive(
 )
 
 
+@example("threshold", {"threshold": {"field": 1}})
+@example("query", {"threat": [{"technique": 1}]})
+@example("query", {"threat": [{"technique": [{"subtechnique": 1}]}]})
+@example("query", {"actions": [{"frequency": 1}]})
 @given(
     st.sampled_from(RULE_TYPES),
     st.dictionaries(
