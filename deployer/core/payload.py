@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from string import Template
+from sys import intern
 from typing import Any, Final
 
 _VERBATIM: Final = frozenset({"note", "setup", "message"})
@@ -31,7 +32,7 @@ def payload(rule: Mapping[str, Any], transform: Mapping[str, Any] | None = None)
     for key, value in rule.items():
         if value is None or key in ("threat_mappings", "new_terms"):
             continue
-        result[key] = value if key == "query" or key in _VERBATIM else _squeezed(value, inside=key)
+        result[intern(key)] = value if key == "query" or key in _VERBATIM else _squeezed(value, inside=key)
     if transform and isinstance(result.get("note"), str):
         result["note"] = with_placeholders(result["note"], transform)
     if isinstance(result.get("note"), str) and "setup" not in result:
@@ -75,7 +76,7 @@ def split_setup(note: str) -> tuple[str, str | None]:
 
 
 def _setup_moved(note: str) -> dict[str, str]:
-    rest, setup = split_setup(note) if "## " in note else (note, None)
+    rest, setup = split_setup(note) if "## " in note and "Setup" in note else (note, None)
     return {} if setup is None else {"note": rest, "setup": setup}
 
 
@@ -99,14 +100,18 @@ def _headings(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
 
 
 def _squeezed(value: Any, *, inside: str) -> Any:
-    """Return the value with every string on one line; what stands under `query`, and action parameters, is left."""
+    """
+    Return the value with every string on one line; what stands under `query`, and action parameters, is left.
+
+    Keys are interned: 20,000 rules then share a hundred texts, and do not keep two million (docs/performance.md).
+    """
     if isinstance(value, str):
         return squeeze(value)
     if isinstance(value, list):
         return [squeeze(part) if isinstance(part, str) else _squeezed(part, inside=inside) for part in value]
     if isinstance(value, dict):
         return {
-            key: part
+            intern(key): part
             if key == "query"
             or (key in _VERBATIM and isinstance(part, str))
             or (inside == "actions" and key == "params")
