@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.detections import Detections, detections
 from tests.support.github import GitHub, github
 from tests.support.sandbox import Sandbox, running
 
@@ -22,3 +23,9 @@ def hub() -> Iterator[GitHub]:
     """GitHub's API."""
     with github() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, kibana: Sandbox) -> Detections:
+    """A pushed repository with one rule and the environments dev and prod, for jobs that must be refused."""
+    return detections(tmp_path_factory.mktemp("plain"), kibana, "dev", "prod", small=1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.detections import HOSTS, branch, deploy, detections, edit, pull_request, runner
+from tests.support.detections import HOSTS, Detections, branch, deploy, detections, edit, pull_request, runner
 from tests.support.github import REPOSITORY, GitHub
 from tests.support.listener import listening
 from tests.support.sandbox import ROOT, Sandbox
@@ -115,13 +115,12 @@ def test_a_fork_is_validated_and_gets_no_plan(tmp_path: Path, kibana: Sandbox, h
 @pytest.mark.parametrize("mode", ["apply", "promote", "rollback", "recover"])
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "issue_comment"])
 def test_nothing_is_deployed_for_a_pull_request(
-    tmp_path: Path, kibana: Sandbox, hub: GitHub, mode: str, event: str
+    plain: Detections, kibana: Sandbox, hub: GitHub, mode: str, event: str
 ) -> None:
-    repo = detections(tmp_path, kibana, "prod", small=1)
-    run = runner(repo, hub, event, event=pull_request())
+    run = runner(plain, hub, event, event=pull_request())
     given = {"mode": mode, "environment": "prod", "reason": REASON, "digest": "sha256:" + "0" * 64}
     kibana.admin("DELETE", "requests")
-    done = run.action(given, {"DEPLOYER_HOSTS": HOSTS, **repo.keys("", "READ", user="elastic")})
+    done = run.action(given, {"DEPLOYER_HOSTS": HOSTS, **plain.keys("", "READ", user="elastic")})
 
     assert (done.code, done.outputs["refusal"]) == (4, "branch"), done.log
     assert kibana.admin("GET", "requests") == []
@@ -130,11 +129,10 @@ def test_nothing_is_deployed_for_a_pull_request(
 @pytest.mark.parametrize("mode", ["validate", "plan", "drift"])
 @pytest.mark.parametrize("event", ["pull_request_target", "workflow_run"])
 def test_the_rights_of_the_base_are_not_lent_to_a_pull_request(
-    tmp_path: Path, kibana: Sandbox, hub: GitHub, mode: str, event: str
+    plain: Detections, kibana: Sandbox, hub: GitHub, mode: str, event: str
 ) -> None:
-    repo = detections(tmp_path, kibana, "prod", small=1)
     told = pull_request() if event == "pull_request_target" else {"workflow_run": {"event": "pull_request"}}
-    run = runner(repo, hub, event, event=told)
+    run = runner(plain, hub, event, event=told)
     kibana.admin("DELETE", "requests")
     done = run.action({"mode": mode, "environment": "prod"}, {"DEPLOYER_HOSTS": HOSTS, **run.secrets})
 
@@ -143,9 +141,8 @@ def test_the_rights_of_the_base_are_not_lent_to_a_pull_request(
 
 
 @pytest.mark.parametrize("mode", ["plan", "apply", "promote", "drift", "rollback", "recover"])
-def test_hosts_must_be_pinned(tmp_path: Path, kibana: Sandbox, hub: GitHub, mode: str) -> None:
-    repo = detections(tmp_path, kibana, "prod", small=1)
-    run = runner(repo, hub)
+def test_hosts_must_be_pinned(plain: Detections, kibana: Sandbox, hub: GitHub, mode: str) -> None:
+    run = runner(plain, hub)
     kibana.admin("DELETE", "requests")
     done = run.action({"mode": mode, "environment": "prod", "reason": REASON, "digest": "0" * 12}, run.secrets)
 

@@ -93,10 +93,9 @@ def test_a_fork_gets_no_plan_and_nothing_is_deployed_for_a_merge_request(tmp_pat
 
 
 @pytest.mark.parametrize("name", ["plan prod", "apply prod", "drift prod", "promote to prod", "rollback prod"])
-def test_hosts_must_be_pinned(tmp_path: Path, kibana: Sandbox, name: str) -> None:
-    repo = detections(tmp_path, kibana, "dev", "prod", small=1)
+def test_hosts_must_be_pinned(plain: Detections, kibana: Sandbox, name: str) -> None:
     kibana.admin("DELETE", "requests")
-    unpinned = pipeline(repo, write=True)
+    unpinned = pipeline(plain, write=True)
     del unpinned.variables["DEPLOYER_HOSTS"]
     done = unpinned.run(name, whatever_rules_say=True)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.deploying import SECRET, against, run_here
+from tests.support.deploying import SECRET, against
 from tests.support.project import ProjectFolder
 from tests.support.sandbox import RULES, Sandbox
 
@@ -52,7 +52,7 @@ def write(project: ProjectFolder, query: str) -> None:
 
 def apply(project: ProjectFolder) -> None:
     """Apply, which must go well."""
-    ran = run_here(project, "apply", "-e", "s", "--yes", **SECRET)
+    ran = project.run("apply", "-e", "s", "--yes", **SECRET)
     assert ran.code == 0, ran.err + ran.out
 
 
@@ -104,7 +104,7 @@ def test_everything_is_there_after_the_second_and_the_third_apply(kibana: Sandbo
 
     for query in ("event.action : second", "event.action : third"):
         write(project, query)
-        (plan,) = run_here(project, "plan", "-e", "s", "--json", **SECRET).document["plans"]
+        (plan,) = project.run("plan", "-e", "s", "--json", **SECRET).document["plans"]
         (change, _) = plan["changes"]
         assert (change["rule_id"], list(change["after"])) == (RULE_ID, ["query"])
         found = {(edit["rule_id"], edit["field"], edit["kind"]): edit for edit in plan["notes"]["edits"]}
@@ -118,7 +118,7 @@ def test_everything_is_there_after_the_second_and_the_third_apply(kibana: Sandbo
         assert found[RULE_ID, "tags", "kept"]["live"] == ["theirs"]
         assert [entry["list_id"] for entry in found[RULE_ID, "exceptions_list", "kept"]["live"]] == [own]
         assert plan["notes"]["census"]["items_foreign"] == 1
-        text = run_here(project, "plan", "-e", "s", **SECRET).out
+        text = project.run("plan", "-e", "s", **SECRET).out
         for words in ("note", "enabled", "actions", 'keeps "theirs"', f'keeps "{own[:30]}', "Second server"):
             assert words in text, text
 

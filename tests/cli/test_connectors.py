@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.deploying import SECRET, against, run_here, wrote
+from tests.support.deploying import SECRET, against, wrote
 from tests.support.project import ProjectFolder, Ran
 from tests.support.sandbox import RULES, Sandbox, query_rule
 from tests.support.uploads import form, ndjson
@@ -71,7 +71,7 @@ def write(project: ProjectFolder, *actions: tuple[str, str], query: str = "event
 
 def run(project: ProjectFolder, *words: str) -> Ran:
     """Run the program."""
-    return run_here(project, *words, **SECRET)
+    return project.run(*words, **SECRET)
 
 
 def apply(project: ProjectFolder, *words: str) -> None:

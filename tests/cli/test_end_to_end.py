@@ -31,7 +31,7 @@ def actions(document: dict[str, Any]) -> Counter[str]:
 
 def plan_of(project: ProjectFolder, *more: str) -> dict[str, Any]:
     """The plan of the one target."""
-    ran = project.run("plan", "-e", "s", "--json", *more)
+    ran = project.run_process("plan", "-e", "s", "--json", *more)
     assert ran.code in (0, 3), ran.err
     return ran.document
 
@@ -55,9 +55,9 @@ def test_plan_apply_plan_ends_with_nothing_to_do(where: Where, tmp_path: Path) -
     project.rule(1)
     project.rule(2)
 
-    assert project.run("plan", "-e", "s", "--detailed-exitcode").code == 3
-    applied = project.run("apply", "-e", "s", "--yes")
-    again = project.run("plan", "-e", "s", "--detailed-exitcode")
+    assert project.run_process("plan", "-e", "s", "--detailed-exitcode").code == 3
+    applied = project.run_process("apply", "-e", "s", "--yes")
+    again = project.run_process("plan", "-e", "s", "--detailed-exitcode")
 
     assert applied.code == 0, applied.err
     assert again.code == 0
@@ -71,11 +71,11 @@ def test_one_character_of_one_query_is_one_semantic_change(where: Where, tmp_pat
     project = where.project(tmp_path)
     project.rule(1, query="a : 1")
     project.rule(2, query="a : 1")
-    assert project.run("apply", "-e", "s", "--yes").code == 0
+    assert project.run_process("apply", "-e", "s", "--yes").code == 0
     project.rule(2, query="a : 2")
 
     document = plan_of(project)
-    text = project.run("plan", "-e", "s").out
+    text = project.run_process("plan", "-e", "s").out
 
     (change,) = document["plans"][0]["changes"]
     assert (change["action"], change["category"], change["fields"]) == ("update", "semantic", ["query"])
@@ -91,7 +91,7 @@ def test_two_machines_get_one_digest(where: Where, tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         project = where.project(tmp_path / name)
         project.rule(1)
-        ran = project.run("plan", "-e", "s", "--json", USER=name, LOGNAME=name)
+        ran = project.run_process("plan", "-e", "s", "--json", USER=name, LOGNAME=name)
         digests.add(ran.document["plans"][0]["digest"])
 
     assert len(digests) == 1
@@ -102,13 +102,13 @@ def test_a_saved_plan_is_applied_and_an_edited_one_refused(where: Where, tmp_pat
     """`apply plan.json` carries out what was saved; one edited byte is refused with nothing changed."""
     project = where.project(tmp_path)
     project.rule(1)
-    assert project.run("plan", "-e", "s", "-o", "plan.json").code == 0
+    assert project.run_process("plan", "-e", "s", "-o", "plan.json").code == 0
     text = (tmp_path / "plan.json").read_text("utf-8")
     project.write("edited.json", text.replace("A rule of the tests", "A rule of the testz"))
     shutil.rmtree(tmp_path / "rules")
 
-    refused = project.run("apply", "edited.json")
-    applied = project.run("apply", "plan.json")
+    refused = project.run_process("apply", "edited.json")
+    applied = project.run_process("apply", "plan.json")
 
     assert refused.code == 4
     assert "changed after it was made" in refused.err
@@ -120,12 +120,12 @@ def test_a_stale_plan_is_refused_naming_rule_field_and_editor(where: Where, tmp_
     """A planned field that somebody edited makes the plan stale; another field does not."""
     project = where.project(tmp_path)
     project.rule(1, query="a : 1")
-    assert project.run("apply", "-e", "s", "--yes").code == 0
+    assert project.run_process("apply", "-e", "s", "--yes").code == 0
     project.rule(1, query="a : 2")
-    assert project.run("plan", "-e", "s", "-o", "plan.json").code == 0
+    assert project.run_process("plan", "-e", "s", "-o", "plan.json").code == 0
     who = where.edit(project, 1, query="a : 3")
 
-    ran = project.run("apply", "plan.json")
+    ran = project.run_process("apply", "plan.json")
 
     assert ran.code == 4
     assert "Rule 1" in ran.err
@@ -138,12 +138,12 @@ def test_an_analysts_edit_survives_two_applies_of_other_changes(where: Where, tm
     """What only Kibana changed is left alone and reported, apply after apply."""
     project = where.project(tmp_path)
     project.rule(1, query="a : 1")
-    assert project.run("apply", "-e", "s", "--yes").code == 0
+    assert project.run_process("apply", "-e", "s", "--yes").code == 0
     where.edit(project, 1, interval="15m")
 
     for query in ("a : 2", "a : 3"):
         project.rule(1, query=query)
-        assert project.run("apply", "-e", "s", "--yes").code == 0
+        assert project.run_process("apply", "-e", "s", "--yes").code == 0
         left = plan_of(project)["plans"][0]["notes"]["edits"]
         assert [(e["field"], e["kind"], e["live"], e["by"]) for e in left] == [
             ("interval", "left", "15m", left[0]["by"])
@@ -157,12 +157,12 @@ def test_a_rule_gone_from_git_is_disabled_and_comes_back(where: Where, tmp_path:
     project = where.project(tmp_path)
     project.rule(1)
     path = project.rule(2)
-    assert project.run("apply", "-e", "s", "--yes").code == 0
+    assert project.run_process("apply", "-e", "s", "--yes").code == 0
     text = path.read_text("utf-8")
     path.unlink()
 
     assert actions(plan_of(project)) == {"disable": 1}
-    assert project.run("apply", "-e", "s", "--yes").code == 0
+    assert project.run_process("apply", "-e", "s", "--yes").code == 0
     assert actions(plan_of(project)) == {}
     path.write_text(text, "utf-8")
     assert actions(plan_of(project)) == {"enable": 1}
@@ -173,16 +173,16 @@ def test_a_type_change_is_a_recreate_that_needs_its_number(where: Where, tmp_pat
     """A recreate is refused with the limit's number, and passes when --allow names it."""
     project = where.project(tmp_path)
     path = project.rule(1, query="any where true")
-    assert project.run("apply", "-e", "s", "--yes").code == 0
+    assert project.run_process("apply", "-e", "s", "--yes").code == 0
     path.write_text(path.read_text("utf-8").replace('"query"\n', '"eql"\n').replace('"kuery"', '"eql"'), "utf-8")
 
-    refused = project.run("apply", "-e", "s", "--yes")
-    wrong = project.run("apply", "-e", "s", "--yes", "--allow", "recreate=2")
-    right = project.run("apply", "-e", "s", "--yes", "--allow", "recreate=1")
+    refused = project.run_process("apply", "-e", "s", "--yes")
+    wrong = project.run_process("apply", "-e", "s", "--yes", "--allow", "recreate=2")
+    right = project.run_process("apply", "-e", "s", "--yes", "--allow", "recreate=1")
 
     assert (refused.code, wrong.code, right.code) == (4, 4, 0), right.err
     assert "recreate 1, limit 0" in refused.err
-    assert project.run("plan", "-e", "s", "--detailed-exitcode").code == 0
+    assert project.run_process("plan", "-e", "s", "--detailed-exitcode").code == 0
 
 
 @everywhere(EVERYWHERE)
@@ -191,7 +191,7 @@ def test_without_a_terminal_apply_needs_yes_or_a_plan_file(where: Where, tmp_pat
     project = where.project(tmp_path)
     project.rule(1)
 
-    ran = project.run("apply", "-e", "s")
+    ran = project.run_process("apply", "-e", "s")
 
     assert ran.code == 2
     assert "--yes" in ran.err
@@ -202,7 +202,7 @@ def test_the_before_images_and_record_are_in_the_store(where: Where, tmp_path: P
     """An apply leaves one deployment record with every rule, and a chained event."""
     project = where.project(tmp_path)
     project.rule(1)
-    assert project.run("apply", "-e", "s", "--yes", "--reason", "first").code == 0
+    assert project.run_process("apply", "-e", "s", "--yes", "--reason", "first").code == 0
 
     (record,) = (tmp_path / ".deployer").glob("targets/s/*/records/*")
     (event,) = (tmp_path / ".deployer").glob("environments/s/events/*")
@@ -247,9 +247,9 @@ def counted(old: str, new: str) -> Counter[str]:
 def test_the_corpus_of_two_dates_plans_what_a_count_of_payloads_says(where: Where, tmp_path: Path) -> None:
     """2026-05 applied, then 2026-08 planned: creates, updates, recreates and removals equal an independent count."""
     project = corpus_project(where, tmp_path, "2026-05")
-    applied = project.run("apply", "-e", "s", "--yes")
+    applied = project.run_process("apply", "-e", "s", "--yes")
     assert applied.code == 0, applied.err
-    assert project.run("plan", "-e", "s", "--detailed-exitcode").code == 0
+    assert project.run_process("plan", "-e", "s", "--detailed-exitcode").code == 0
     shutil.rmtree(tmp_path / "rules")
     newer = corpus_project(where, tmp_path, "2026-08")
 
@@ -262,8 +262,8 @@ def test_the_whole_corpus_is_created_and_planned_empty(where: Where, tmp_path: P
     """All 2,192 files load, the 2,068 live ones are created, and the plan afterwards is empty."""
     project = corpus_project(where, tmp_path, "2026-08")
 
-    applied = project.run("apply", "-e", "s", "--yes", "--json")
-    again = project.run("plan", "-e", "s", "--detailed-exitcode", "--json")
+    applied = project.run_process("apply", "-e", "s", "--yes", "--json")
+    again = project.run_process("plan", "-e", "s", "--detailed-exitcode", "--json")
 
     assert applied.code == 0, applied.err
     assert applied.document["targets"][0]["counts"] == {"create": 2068}
@@ -279,7 +279,7 @@ def test_a_duplicate_of_a_managed_rule_is_never_touched(where: Where, tmp_path: 
     project = where.project(tmp_path)
     path = project.rule(1)
     project.rule(2)
-    assert project.run("apply", "-e", "s", "--yes").code == 0
+    assert project.run_process("apply", "-e", "s", "--yes").code == 0
     one = kibana.rule("00000000-0000-4000-8000-000000000001")
     kibana.must("POST", f"{RULES}/_bulk_action", {"action": "duplicate", "ids": [one["id"]]})
     found = kibana.must("GET", f"{RULES}/_find?per_page=10")["data"]
@@ -288,8 +288,8 @@ def test_a_duplicate_of_a_managed_rule_is_never_touched(where: Where, tmp_path: 
     before = kibana.rule(copy["rule_id"])
     path.unlink()
 
-    document = project.run("plan", "-e", "s", "--json").document
-    assert project.run("apply", "-e", "s", "--yes").code == 0
+    document = project.run_process("plan", "-e", "s", "--json").document
+    assert project.run_process("apply", "-e", "s", "--yes").code == 0
     after = kibana.rule(copy["rule_id"])
 
     assert actions(document) == {"disable": 1}
@@ -301,7 +301,7 @@ def test_sqlite_state_is_a_file(tmp_path: Path) -> None:
     """The sandbox keeps its state in one SQLite file per environment, below .deployer."""
     project = new_project(tmp_path)
     project.rule(1)
-    assert project.run("apply", "-e", "s", "--yes").code == 0
+    assert project.run_process("apply", "-e", "s", "--yes").code == 0
 
     with sqlite3.connect(tmp_path / ".deployer" / "sandbox" / "s.sqlite3") as database:
         assert database.execute("SELECT count(*) FROM rules").fetchone() == (1,)

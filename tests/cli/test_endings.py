@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deployer.adapters.kibana import KibanaReader
-from tests.support.deploying import SECRET, against, hint, live, run_here, until, wrote
+from tests.support.deploying import SECRET, against, hint, live, until, wrote
 from tests.support.project import ProjectFolder, Ran
 from tests.support.sandbox import RULES, Sandbox, running
 from tests.support.uploads import form
@@ -31,7 +31,7 @@ def project(tmp_path: Path, kibana: Sandbox) -> ProjectFolder:
     """Three live rules, whose files ask for another query."""
     made = against(tmp_path / "p", kibana.url)
     made.rules(3)
-    assert run_here(made, "apply", "-e", "s", "--yes", **SECRET).code == 0
+    assert made.run("apply", "-e", "s", "--yes", **SECRET).code == 0
     made.rules(3, query="event.action : changed")
     return made
 
@@ -68,7 +68,7 @@ def typed(project: ProjectFolder, command: str, **environ: str) -> Ran:
     """Type a command as it was printed."""
     program, *words = shlex.split(command)
     assert program == "deployer"
-    return run_here(project, *words, **QUICK, **environ)
+    return project.run(*words, **QUICK, **environ)
 
 
 def interrupted(project: ProjectFolder, kibana: Sandbox) -> None:
@@ -85,9 +85,9 @@ def interrupted(project: ProjectFolder, kibana: Sandbox) -> None:
 
 def test_done_and_nothing_to_do_are_0(project: ProjectFolder, kibana: Sandbox) -> None:
     """An apply commits and says its number; the next one has nothing to do and writes nothing."""
-    done = run_here(project, "apply", "-e", "s", "--yes", **SECRET)
+    done = project.run("apply", "-e", "s", "--yes", **SECRET)
     before = wrote(kibana)
-    again = run_here(project, "apply", "-e", "s", "--yes", **SECRET)
+    again = project.run("apply", "-e", "s", "--yes", **SECRET)
 
     assert (done.code, again.code) == (0, 0)
     assert "#2" in done.out
@@ -98,7 +98,7 @@ def test_undone_is_5_and_everything_is_as_before(project: ProjectFolder, kibana:
     """A refused write takes the others back; the log has the attempt, why it failed, and each rule's fate."""
     kibana.fault(f"refuse:method=PUT,rule_id={rule_id(2)},status=403,times=1")
 
-    ran = run_here(project, "apply", "-e", "s", "--yes", "--reason", "CHG-1", **SECRET)
+    ran = project.run("apply", "-e", "s", "--yes", "--reason", "CHG-1", **SECRET)
 
     assert ran.code == 5, ran.err
     assert "Everything it did was undone" in ran.err
@@ -107,7 +107,7 @@ def test_undone_is_5_and_everything_is_as_before(project: ProjectFolder, kibana:
     last = events(project)[-1]
     assert (last["event"], last["reason"]) == ("undone", "CHG-1")
     assert "Rule 2" in last["why"]
-    assert run_here(project, "apply", "-e", "s", "--yes", **SECRET).code == 0
+    assert project.run("apply", "-e", "s", "--yes", **SECRET).code == 0
 
 
 def incomplete(project: ProjectFolder, kibana: Sandbox) -> Ran:
@@ -165,7 +165,7 @@ def test_accept_live_signs_one_rule_off_and_then_all(project: ProjectFolder, kib
     assert (queries(kibana)[0], lock(project)) == ("event.action : changed", "free")
     last = events(project)[-1]
     assert (last["event"], last["reason"]) == ("accept-live", "INC-7: looked at it")
-    assert run_here(project, "plan", "-e", "s", **SECRET).code == 0
+    assert project.run("plan", "-e", "s", **SECRET).code == 0
 
 
 def test_accept_live_of_the_edited_rule_undoes_the_others(project: ProjectFolder, kibana: Sandbox) -> None:
@@ -210,9 +210,9 @@ def test_apply_with_recover_undoes_first_and_applies_then(project: ProjectFolder
     """Without it exit 4 (recovery), naming who was interrupted and the line; with it one command does both."""
     interrupted(project, kibana)
 
-    refused = run_here(project, "apply", "-e", "s", "--yes", "--json", **QUICK)
+    refused = project.run("apply", "-e", "s", "--yes", "--json", **QUICK)
     line = hint(refused)
-    done = run_here(project, "apply", "-e", "s", "--yes", "--recover", **QUICK)
+    done = project.run("apply", "-e", "s", "--yes", "--recover", **QUICK)
 
     assert (refused.code, refused.document["refusal"]) == (4, "recovery")
     assert line.endswith(" recover -e s")
@@ -246,14 +246,14 @@ def test_recover_and_unlock_of_a_lock_without_writes_free_it(
 ) -> None:
     """A run that died before it sent anything leaves a lock and no more; the log has who freed it and why."""
     kibana.fault("delay:path=*rules/_find,seconds=20,skip=1,times=1")
-    run_here(project, "plan", "-e", "s", "-o", str(project.root / "plan.json"), **SECRET)
+    project.run("plan", "-e", "s", "-o", str(project.root / "plan.json"), **SECRET)
     process = project.start("apply", "plan.json", **SECRET)
     until(lambda: lock(project) == "held", "the lock")
     process.kill()
     process.communicate()
     kibana.admin("DELETE", "faults")
 
-    ran = run_here(project, command, "-e", "s", "--yes", "--reason", reason, **QUICK)
+    ran = project.run(command, "-e", "s", "--yes", "--reason", reason, **QUICK)
 
     assert ran.code == 0, ran.err
     assert lock(project) == "free"
@@ -267,18 +267,18 @@ def test_unlock_without_a_reason_is_refused_where_one_is_needed(
     """`[deploy] reason = ["unlock"]`: exit 4, and the line with --reason works."""
     against(project.root, kibana.url, more='[deploy]\nreason = ["unlock"]\n')
 
-    refused = run_here(project, "unlock", "-e", "s", **QUICK)
+    refused = project.run("unlock", "-e", "s", **QUICK)
     done = typed(project, hint(refused).replace("…", "CHG-3"))
 
     assert (refused.code, done.code) == (4, 0)
-    assert run_here(project, "recover", "-e", "s", **QUICK).code == 0
+    assert project.run("recover", "-e", "s", **QUICK).code == 0
 
 
 def test_a_printed_line_names_the_project_where_it_was_named(project: ProjectFolder, kibana: Sandbox) -> None:
     """Run from elsewhere with --project, the printed command has it too, so that it works where it is read."""
     interrupted(project, kibana)
 
-    refused = run_here(project, "apply", "-e", "s", "--yes", **QUICK)
+    refused = project.run("--project", str(project.root), "apply", "-e", "s", "--yes", **QUICK)
 
     assert hint(refused) == f"deployer --project {project.root} recover -e s"
     assert typed(project, hint(refused)).code == 0
@@ -330,7 +330,7 @@ def test_a_store_that_is_not_as_it_should_be_is_refused_with_a_sentence(
     files = {path: path.read_bytes() for path in store.rglob("*.json")}
     before = wrote(kibana)
 
-    ran = [run_here(project, *verb, "-e", "s", **SECRET) for verb in (("plan",), ("apply", "--yes"))]
+    ran = [project.run(*verb, "-e", "s", **SECRET) for verb in (("plan",), ("apply", "--yes"))]
 
     for one in ran:
         assert one.code == 1, one.err
@@ -349,9 +349,9 @@ def test_rules_are_not_switched_on_where_kibana_has_no_encryption_key(
     project.rule(4)
     before = wrote(kibana)
 
-    refused = run_here(project, "apply", "-e", "s", "--yes", **SECRET)
+    refused = project.run("apply", "-e", "s", "--yes", **SECRET)
     (project.root / "rules/rule_4.toml").unlink()
-    done = run_here(project, "apply", "-e", "s", "--yes", **SECRET)
+    done = project.run("apply", "-e", "s", "--yes", **SECRET)
 
     assert (refused.code, done.code) == (1, 0), refused.err + done.err
     assert "no encryption key" in refused.err

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.deploying import SECRET, against, live, run_here
+from tests.support.deploying import SECRET, against, live
 from tests.support.project import ProjectFolder, Ran
 from tests.support.sandbox import Sandbox, running
 
@@ -135,7 +135,7 @@ def deployed(tmp_path: Path, kibana: Sandbox, first: Step = nothing, rules: int 
     project = against(tmp_path / "p", kibana.url, space=space)
     project.rules(rules)
     first(project)
-    assert run_here(project, "apply", "-e", "s", "--yes", **SECRET).code == 0
+    assert project.run("apply", "-e", "s", "--yes", **SECRET).code == 0
     return project, space
 
 
@@ -152,7 +152,7 @@ def writes(kibana: Sandbox) -> int:
 def applied(project: ProjectFolder, kibana: Sandbox, *words: str, **environ: str) -> tuple[Ran, int]:
     """Apply; return how that ended, and how many writes the sandbox saw."""
     before = writes(kibana)
-    ran = run_here(project, "apply", "-e", "s", "--yes", "--json", *words, **SECRET, **environ)
+    ran = project.run("apply", "-e", "s", "--yes", "--json", *words, **SECRET, **environ)
     return ran, writes(kibana) - before
 
 
@@ -306,10 +306,10 @@ def test_a_plan_file_is_judged_where_it_is_carried_out(
     limited(project, kibana, space, "[deploy]\nci_only = true\n")
     added(project)
     path = str(tmp_path / "plan.json")
-    assert run_here(project, "plan", "-e", "s", "-o", path, **SECRET, **made).code == 0
+    assert project.run("plan", "-e", "s", "-o", path, **SECRET, **made).code == 0
     before = writes(kibana)
 
-    ran = run_here(project, "apply", path, **SECRET, **carried)
+    ran = project.run("apply", path, **SECRET, **carried)
 
     assert ran.code == code, ran.err
     assert (writes(kibana) == before) is (code == 4)
@@ -321,8 +321,8 @@ def test_a_plan_shows_what_apply_will_refuse(tmp_path: Path, kibana: Sandbox) ->
     limited(project, kibana, space, "[limits]\ndisable = 1\n")
     removed(project)
 
-    shown = run_here(project, "plan", "-e", "s", **SECRET).out
-    document = json.loads(run_here(project, "plan", "-e", "s", "--json", **SECRET).out)
+    shown = project.run("plan", "-e", "s", **SECRET).out
+    document = json.loads(project.run("plan", "-e", "s", "--json", **SECRET).out)
 
     assert "disable 2, limit 1" in shown
     assert "--allow disable=2" in shown

@@ -47,7 +47,7 @@ def deployed(root: Path, kibana: Sandbox, space: str) -> ProjectFolder:
     assert kibana.request("POST", "/api/spaces/space", {"id": space, "name": space}).status == 200
     project = against(root / space, kibana.url, space=space, more="[limits]\ndisable = 100\n")
     project.rules(HELD)
-    assert project.run("apply", "-e", "s", "--yes", **SECRET).code == 0
+    assert project.run_process("apply", "-e", "s", "--yes", **SECRET).code == 0
     for number in range(UPDATED + 1, HELD + 1):
         (project.root / f"rules/rule_{number}.toml").unlink()
     for number in [*range(1, UPDATED + 1), *range(HELD + 1, TOTAL + 1)]:
@@ -59,7 +59,7 @@ def kills(root: Path, kibana: Sandbox, times: int, seed: int) -> list[str]:
     """Kill so many applies, recover each, and return what each kill hit: the state of the lock that it left."""
     source = random.Random(seed)
     whole, before = deployed(root, kibana, "whole"), wrote(kibana)
-    assert whole.run("apply", "-e", "s", "--yes", **SECRET).code == 0
+    assert whole.run_process("apply", "-e", "s", "--yes", **SECRET).code == 0
     writes, new = wrote(kibana) - before, state(kibana, "whole")
     assert len(new) == TOTAL
     hit = []
@@ -89,7 +89,7 @@ def _recover(project: ProjectFolder, kibana: Sandbox, space: str, *, resume: boo
     old, new = ends
     committed, touched = lock(project, space)["head"] != 1, state(kibana, space) != old
     words = ["recover", "-e", "s", *(["--resume"] if resume else [])]
-    ran = project.run(*words, **SECRET, DEPLOYER_HORIZON="1")
+    ran = project.run_process(*words, **SECRET, DEPLOYER_HORIZON="1")
     assert ran.code == 0, ran.err
     found = state(kibana, space)
     assert found in (old, new), f"mixed after {' '.join(words)}: {ran.out}{ran.err}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.deploying import SECRET, against, live, run_here
+from tests.support.deploying import SECRET, against, live
 from tests.support.project import ProjectFolder, Ran
 from tests.support.sandbox import RULES, Sandbox
 
@@ -38,7 +38,7 @@ class World:
 
     def run(self, *words: str) -> Ran:
         """Run the program."""
-        return run_here(self.project, *words, **SECRET)
+        return self.project.run(*words, **SECRET)
 
     def apply(self, *words: str) -> Ran:
         """Apply, which must go well."""

@@ -32,7 +32,7 @@ atexit.register(lambda: report.write_text(f"{len(checked)} {'pydantic_core' in s
 def counted(project: ProjectFolder, *words: str) -> tuple[Ran, int, bool]:
     """Run the program; return also how many queries it read and whether it imported the models."""
     project.write("watch/sitecustomize.py", COUNTING)
-    ran = project.run(*words, PYTHONPATH=str(project.root / "watch"))
+    ran = project.run_process(*words, PYTHONPATH=str(project.root / "watch"))
     queries, models = (project.root / "watch" / "counted.txt").read_text().split()
     return ran, int(queries), models == "True"
 

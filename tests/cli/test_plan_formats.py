@@ -14,7 +14,10 @@ from tests.support.project import ProjectFolder, new_project
 pytestmark = pytest.mark.quick
 
 
-GONE = '[kibana]\nurl = "http://127.0.0.1:9"\nusername = "a"\npassword = "env:PW"\n'
+GONE = (
+    '[kibana]\nurl = "http://127.0.0.1:9"\nusername = "a"\npassword = "env:PW"\n'
+    'timeout = { connect = "1s", read = "1s" }\n'  # how long a connection that is refused is tried again
+)
 
 
 @pytest.fixture
@@ -56,9 +59,7 @@ def test_one_format_may_have_stdout(project: ProjectFolder) -> None:
 
 def test_several_targets_are_one_document(project: ProjectFolder) -> None:
     """Also one that cannot be planned, with the reason."""
-    project.write(
-        "environments/gone.toml", '[kibana]\nurl = "http://127.0.0.1:9"\nusername = "a"\npassword = "env:PW"\n'
-    )
+    project.write("environments/gone.toml", GONE)
     ran = project.run("plan", "-e", "s", "-e", "t", "-e", "gone", *formats(), PW="x")
     made = {kind: (project.root / f"{kind}.out").read_text("utf-8") for kind in KINDS if kind != "text"}
 
@@ -75,9 +76,7 @@ def test_several_targets_are_one_document(project: ProjectFolder) -> None:
 
 def test_a_single_target_that_fails_leaves_files_that_say_so(project: ProjectFolder) -> None:
     """A comment of an earlier run must not stay as if it were of this one."""
-    project.write(
-        "environments/gone.toml", '[kibana]\nurl = "http://127.0.0.1:9"\nusername = "a"\npassword = "env:PW"\n'
-    )
+    project.write("environments/gone.toml", GONE)
     ran = project.run("plan", "-e", "gone", *formats(), PW="x")
 
     assert ran.code == 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.deploying import SECRET, against, live, run_here, until, wrote
+from tests.support.deploying import SECRET, against, live, until, wrote
 from tests.support.project import ProjectFolder, Ran
 from tests.support.sandbox import RULES, Sandbox, running
 
@@ -50,7 +50,7 @@ class World:
 
     def run(self, *words: str) -> Ran:
         """Run the program."""
-        return run_here(self.project, *words, **SECRET)
+        return self.project.run(*words, **SECRET)
 
     def apply(self, *words: str, code: int = 0) -> Ran:
         """Apply, which must end so."""
@@ -437,7 +437,7 @@ def test_a_killed_apply_is_recovered(world: World, *, resume: bool, elastic: boo
         world.elastic_updates()
 
     words = ["recover", "-e", "s", *(["--resume"] if resume else [])]
-    ran = run_here(world.project, *words, **SECRET, DEPLOYER_HORIZON="1")
+    ran = world.project.run(*words, **SECRET, DEPLOYER_HORIZON="1")
     assert ran.code == 0, ran.err
     rules = {rule["rule_id"]: rule for rule in live(world.kibana, world.space) if rule["immutable"]}
     assert {rule["enabled"] for rule in rules.values()} == {resume}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.deploying import SECRET, against, run_here
+from tests.support.deploying import SECRET, against
 from tests.support.listener import listening
 from tests.support.project import ProjectFolder, new_project
 from tests.support.sandbox import running
@@ -55,7 +55,7 @@ def test_what_writes_is_refused_for_a_pull_request_before_anything_is_sent(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     with listening() as listener:
-        ran = run_here(project_at(tmp_path, listener.port), *words, KEY="a:b", **GITHUB)
+        ran = project_at(tmp_path, listener.port).run(*words, KEY="a:b", **GITHUB)
     assert ran.code == 4, ran.err
     assert "pull request" in ran.err
     assert (listener.connections, (tmp_path / "store").exists()) == (0, False)
@@ -64,7 +64,7 @@ def test_what_writes_is_refused_for_a_pull_request_before_anything_is_sent(
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_ci_system_is_understood(tmp_path: Path, system: str) -> None:
     with listening() as listener:
-        ran = run_here(project_at(tmp_path, listener.port), "apply", "-e", "s", "--yes", KEY="a:b", **SYSTEMS[system])
+        ran = project_at(tmp_path, listener.port).run("apply", "-e", "s", "--yes", KEY="a:b", **SYSTEMS[system])
     assert (ran.code, listener.connections) == (4, 0), ran.err
 
 
@@ -80,7 +80,7 @@ def test_every_ci_system_is_understood(tmp_path: Path, system: str) -> None:
 )
 def test_other_runs_go_on_to_kibana(tmp_path: Path, environ: dict[str, str]) -> None:
     with listening() as listener:
-        ran = run_here(project_at(tmp_path, listener.port), "apply", "-e", "s", "--yes", KEY="a:b", **environ)
+        ran = project_at(tmp_path, listener.port).run("apply", "-e", "s", "--yes", KEY="a:b", **environ)
         assert (ran.code, listener.connections > 0) == (1, True), ran.err
 
 
@@ -89,7 +89,7 @@ def test_a_pull_requests_plan_is_judged_as_if_it_were_merged(tmp_path: Path) -> 
     with running(tmp_path / "kibana.sqlite3") as kibana:
         project = against(tmp_path / "p", kibana.url, more='[deploy]\nbranch = "main"')
         project.rule(1)
-        pull_request = run_here(project, "plan", "-e", "s", "--json", **SECRET, **GITHUB)
-        elsewhere = run_here(project, "plan", "-e", "s", "--json", **SECRET)
+        pull_request = project.run("plan", "-e", "s", "--json", **SECRET, **GITHUB)
+        elsewhere = project.run("plan", "-e", "s", "--json", **SECRET)
     assert (pull_request.code, pull_request.document["plans"][0]["refusals"]) == (0, [])
     assert [one["guard"] for one in elsewhere.document["plans"][0]["refusals"]] == ["branch"]

@@ -225,7 +225,8 @@ def test_the_json_has_what_the_page_shows(constructed: tuple[ProjectFolder, Sand
 def test_a_target_that_cannot_be_read_is_said_on_the_page(constructed: tuple[ProjectFolder, Sandbox]) -> None:
     """Exit 1, and the page has the others and names the one that is missing."""
     project, _ = constructed
-    project.write("environments/dead.toml", TARGET.format(url="https://127.0.0.1:9", name="default"))
+    dead = TARGET.format(url="https://127.0.0.1:9", name="default") + 'timeout = { connect = "1s", read = "1s" }\n'
+    project.write("environments/dead.toml", dead)
 
     ran = project.run("report", "-e", "dead", "-e", "dev", "-o", "some.html", **SECRETS)
     alone = project.run("report", "-e", "dead", "-o", "alone.html", **SECRETS)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.deploying import SECRET, against, run_here
+from tests.support.deploying import SECRET, against
 from tests.support.project import ProjectFolder
 from tests.support.sandbox import RULES, Sandbox, query_rule
 
@@ -43,8 +43,8 @@ def world(kibana: Sandbox, tmp_path: Path) -> tuple[Sandbox, str, ProjectFolder]
 
 def plan(project: ProjectFolder, *words: str) -> tuple[str, dict[str, Any]]:
     """Return the head of the plan as text, and its notes as JSON."""
-    text = run_here(project, "plan", "-e", "s", *words, **SECRET)
-    document = run_here(project, "plan", "-e", "s", "--json", *words, **SECRET).document
+    text = project.run("plan", "-e", "s", *words, **SECRET)
+    document = project.run("plan", "-e", "s", "--json", *words, **SECRET).document
     assert text.code == 0, text.err
     (found,) = document["plans"]
     return text.out.partition("\n\n")[0], dict(found["notes"])
@@ -52,7 +52,7 @@ def plan(project: ProjectFolder, *words: str) -> tuple[str, dict[str, Any]]:
 
 def apply(project: ProjectFolder, *words: str) -> None:
     """Apply, which must go well."""
-    ran = run_here(project, "apply", "-e", "s", "--yes", *words, **SECRET)
+    ran = project.run("apply", "-e", "s", "--yes", *words, **SECRET)
     assert ran.code == 0, ran.err
 
 
@@ -66,9 +66,9 @@ def test_an_adoption_opens_with_the_number(world: tuple[Sandbox, str, ProjectFol
     head, notes = plan(project, "--adopt", "--only", f"id:{IDS[2]}")
     assert "run key     1 rule will run with another API key than now" in head
     saved = project.root / "plan.json"
-    assert run_here(project, "plan", "-e", "s", "--adopt", "-o", str(saved), **SECRET).code == 0
+    assert project.run("plan", "-e", "s", "--adopt", "-o", str(saved), **SECRET).code == 0
     assert json.loads(saved.read_text("utf-8"))["plan"]["notes"]["rekeyed"] == IDS[1:4]
-    assert run_here(project, "apply", str(saved), "--yes", **SECRET).code == 0
+    assert project.run("apply", str(saved), "--yes", **SECRET).code == 0
 
 
 def test_an_update_counts_rules_that_others_wrote_last(world: tuple[Sandbox, str, ProjectFolder]) -> None:

@@ -13,7 +13,10 @@ from tests.support.project import ProjectFolder, bare_environ, new_project
 from tests.support.sandbox import running
 
 GOOD = '[kibana]\nurl = "sandbox"\n'
-DEAD = '[kibana]\nurl = "http://127.0.0.1:9"\nusername = "elastic"\npassword = "env:PASSWORD"\n'
+DEAD = (
+    '[kibana]\nurl = "http://127.0.0.1:9"\nusername = "elastic"\npassword = "env:PASSWORD"\n'
+    'timeout = { connect = "1s", read = "1s" }\n'  # how long a connection that is refused is tried again
+)
 PEAK = (
     "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
     "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(code)"

@@ -51,7 +51,7 @@ def recovered(project: ProjectFolder, ran: Ran, **environ: str) -> Ran:
     """Type the command that the run printed."""
     words = hint(ran).split()
     assert words[0] == "deployer"
-    return project.run(*words[1:], **SECRET, **environ)
+    return project.run_process(*words[1:], **SECRET, **environ)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -79,7 +79,7 @@ def test_before_the_first_write_a_signal_frees_the_lock(tmp_path: Path, kibana: 
     """Nothing was sent: exit 130, no write, the lock is free and nothing is to be recovered."""
     project = against(tmp_path / "p", kibana.url)
     project.rules(3)
-    assert project.run("plan", "-e", "s", "-o", "plan.json", **SECRET).code == 0
+    assert project.run_process("plan", "-e", "s", "-o", "plan.json", **SECRET).code == 0
     kibana.fault("delay:path=*rules/_find,seconds=2")
     process = project.start("apply", "plan.json", **SECRET)
     until(lambda: lock(project)["state"] == "held", "the lock")
@@ -169,7 +169,7 @@ def test_a_signal_stops_a_run_of_several_targets_at_the_one_it_is_in(tmp_path: P
     assert live(kibana, "one") != []
     assert live(kibana, "two") == []
     assert not (project.root / ".deployer/targets/s/two/lock.json").exists()
-    assert project.run("recover", "-e", "s/one", **SECRET).code == 0
+    assert project.run_process("recover", "-e", "s/one", **SECRET).code == 0
     assert live(kibana, "one") == []
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deployer.executor.journal import Journal
-from tests.support.deploying import SECRET, against, live, run_here, wrote
+from tests.support.deploying import SECRET, against, live, wrote
 from tests.support.project import ProjectFolder
 from tests.support.sandbox import RULES, Sandbox, query_rule, running
 from tests.support.uploads import form, ndjson
@@ -58,11 +58,11 @@ def planned(tmp_path: Path, kibana: Sandbox, rules: int) -> tuple[ProjectFolder,
     project.rules(rules)
     off = project.root / f"rules/rule_{OTHER}.toml"
     off.write_text(off.read_text("utf-8") + "enabled = false\n")
-    assert run_here(project, "apply", "-e", "s", "--yes", **SECRET).code == 0
+    assert project.run("apply", "-e", "s", "--yes", **SECRET).code == 0
     for number in range(1, CHANGED + 1):
         project.rule(number, query="event.action : changed")
     path = str(tmp_path / "plan.json")
-    assert run_here(project, "plan", "-e", "s", "-o", path, **SECRET).code == 0
+    assert project.run("plan", "-e", "s", "-o", path, **SECRET).code == 0
     return project, path
 
 
@@ -87,7 +87,7 @@ def test_what_others_add_meanwhile_is_kept_and_only_the_planned_rules_are_journa
     patched(kibana, OTHER, enabled=True)
     monkeypatch.setattr(Journal, "discard", lambda self: None)  # to look at it after the commit
 
-    ran = run_here(project, "apply", path, **SECRET)
+    ran = project.run("apply", path, **SECRET)
 
     assert ran.code == 0, ran.err
     assert {body(kibana, number)["query"].strip() for number in range(1, CHANGED + 1)} == {"event.action : changed"}
@@ -121,7 +121,7 @@ def test_a_planned_field_that_somebody_edited_is_refused_by_name(tmp_path: Path,
     patched(kibana, 7, query="event.action : theirs")
     before = wrote(kibana)
 
-    ran = run_here(project, "apply", path, "--json", **SECRET)
+    ran = project.run("apply", path, "--json", **SECRET)
 
     assert (ran.code, ran.document["refusal"]) == (4, "stale")
     for word in ('"Rule 7"', "query", "soc-day"):
@@ -140,7 +140,7 @@ def test_a_planned_rule_that_is_gone_or_has_another_type_is_refused(
         kibana.create(query_rule(rule_id(7), type="eql", language="eql", query="any where true"))
     before = wrote(kibana)
 
-    ran = run_here(project, "apply", path, "--json", **SECRET)
+    ran = project.run("apply", path, "--json", **SECRET)
 
     assert (ran.code, ran.document["refusal"]) == (4, "stale")
     assert "Rule 7" in ran.err
@@ -156,10 +156,10 @@ def test_a_plan_file_edited_by_one_byte_is_refused_wherever_it_is(tmp_path: Path
     for at in source.sample(range(len(content) - 1), 60):
         other = b"7" if content[at : at + 1] != b"7" else b"8"
         Path(path).write_bytes(content[:at] + other + content[at + 1 :])
-        ran = run_here(project, "apply", path, **SECRET)
+        ran = project.run("apply", path, **SECRET)
         assert ran.code in (1, 4), (at, content[at - 20 : at + 20], ran.err)
         assert "Traceback" not in ran.err
 
     assert wrote(kibana) == before
     Path(path).write_bytes(content)
-    assert run_here(project, "apply", path, **SECRET).code == 0
+    assert project.run("apply", path, **SECRET).code == 0

@@ -119,11 +119,11 @@ def test_a_killed_holder_is_taken_over_after_its_lease_through_recovery(pair: Pa
     process.communicate()
     ledger = moved_away(pair)
 
-    locked = pair.second.run("apply", "-e", "s", "--yes", "--recover", **pair.environ, **terms)
+    locked = pair.second.run_process("apply", "-e", "s", "--yes", "--recover", **pair.environ, **terms)
     before = wrote(kibana)
     # Kibana's clock is a `Date` header, whole seconds: the lease ends there up to a second later than here.
     until(lambda: moment(ledger.lock()[0].expires_at) + timedelta(seconds=1) < datetime.now(UTC), "the lease's end")
-    taken = pair.second.run("apply", "-e", "s", "--yes", "--recover", **pair.environ, **terms)
+    taken = pair.second.run_process("apply", "-e", "s", "--yes", "--recover", **pair.environ, **terms)
 
     assert locked.code == 4, locked.err
     assert f"process {process.pid} on elsewhere" in locked.err
@@ -139,9 +139,9 @@ def test_a_holder_that_is_provably_dead_needs_no_expiry(pair: Pair, kibana: Sand
     process.kill()
     process.communicate()
 
-    plan = pair.second.run("plan", "-e", "s", **pair.environ)
-    refused = pair.second.run("apply", "-e", "s", "--yes", **pair.environ)
-    mended = pair.second.run(*hint(refused).split()[1:], **pair.environ, DEPLOYER_HORIZON="1")
+    plan = pair.second.run_process("plan", "-e", "s", **pair.environ)
+    refused = pair.second.run_process("apply", "-e", "s", "--yes", **pair.environ)
+    mended = pair.second.run_process(*hint(refused).split()[1:], **pair.environ, DEPLOYER_HORIZON="1")
 
     assert plan.code == 0, plan.err
     assert "writes are known to have been answered" in plan.out
@@ -160,10 +160,10 @@ def test_a_second_clone_sees_the_records_of_the_first(tmp_path: Path, kibana: Sa
     git(first.root, "add", "-A")
     git(first.root, "commit", "-q", "-m", "rules")
     git(first.root, "push", "-q", "origin", "HEAD:main")
-    assert first.run("apply", "-e", "s", "--yes", **SECRET).code == 0
+    assert first.run_process("apply", "-e", "s", "--yes", **SECRET).code == 0
 
     git(tmp_path, "clone", "-q", "--branch", "main", str(tmp_path / "remote.git"), "second")
-    ran = ProjectFolder(tmp_path / "second").run("plan", "-e", "s", "--detailed-exitcode", **SECRET)
+    ran = ProjectFolder(tmp_path / "second").run_process("plan", "-e", "s", "--detailed-exitcode", **SECRET)
 
     assert ran.code == 0, ran.err
     assert "deployment #1" in ran.out

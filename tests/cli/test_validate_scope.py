@@ -248,7 +248,7 @@ def test_the_light_check_says_what_is_missing(tmp_path: Path) -> None:
     )
     project.write("sitecustomize.py", "import sys\nsys.modules['luqum'] = None\n")
 
-    light = project.run("validate", "--json", PYTHONPATH=f"{tmp_path}")
+    light = project.run_process("validate", "--json", PYTHONPATH=f"{tmp_path}")
 
     assert light.code == 0
     assert any("kibana-deployer[lucene]" in note for note in light.document["notes"])

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-from deployer.cli import app
-from tests.support.project import ProjectFolder, Ran, bare_environ, new_project
+from tests.support.project import ProjectFolder, Ran, new_project
 from tests.support.sandbox import PASSWORD, Sandbox
 
 SECRET = {"PASSWORD": PASSWORD}
@@ -54,15 +49,3 @@ def live(sandbox: Sandbox, space: str = "") -> list[dict[str, Any]]:
 def hint(ran: Ran) -> str:
     """Return the command that the last hint of a run names."""
     return [line for line in ran.err.splitlines() if line.startswith("hint: ")][-1].removeprefix("hint: ").strip()
-
-
-def run_here(project: ProjectFolder, *words: str, **environ: str) -> Ran:
-    """Run the program in this process, which is quicker than one of its own; for commands that nobody signals."""
-    out, err = io.StringIO(), io.StringIO()
-    surroundings = mock.patch.dict(os.environ, {**bare_environ(), **environ}, clear=True)
-    with surroundings, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            app(["--project", str(project.root), *words])
-        except SystemExit as end:
-            code = int(end.code or 0)
-    return Ran(code, out.getvalue(), err.getvalue())

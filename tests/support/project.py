@@ -1,14 +1,21 @@
-"""A project in a folder of its own, and the program run on it as a process, as a user's CI would."""
+"""A project in a folder of its own, and the program run on it: in this process, or as one of its own."""
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from deployer.__main__ import main
 
 RULE = """[metadata]
 creation_date = "2026/11/24"
@@ -71,7 +78,22 @@ class ProjectFolder:
             self.rule(number, query=query)
 
     def run(self, *words: str, **environ: str) -> Ran:
-        """Run the program in the project's folder, without a terminal."""
+        """
+        Run the program in the project's folder, without a terminal: its `main` in this process, an eighth of the time
+        of a process of its own. What is said of processes (signals, kills, imports, terminals) needs `run_process`.
+        """
+        assert not any(name.startswith("PYTHON") for name in environ), "Python reads them when it starts"
+        out, err = _stream(), _stream()
+        with _as_process(words, self._environ(environ), self.root, out, err):
+            try:
+                main()
+                code = 0
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return Ran(code, _text(out), _text(err))
+
+    def run_process(self, *words: str, **environ: str) -> Ran:
+        """Run the program as a process in the project's folder, without a terminal, as a user's CI would."""
         process = self.start(*words, **environ)
         try:
             out, err = process.communicate(timeout=600)
@@ -86,12 +108,47 @@ class ProjectFolder:
         return subprocess.Popen(
             [sys.executable, "-m", "deployer", *words],
             cwd=self.root,
-            env={**bare_environ(), **self.environ, **environ},
+            env=self._environ(environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def _environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**bare_environ(), **self.environ, **environ}
+
+
+def _stream() -> io.TextIOWrapper:
+    """A pipe's end as a process gets it, which keeps what is written into it."""
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    """What was written, as `subprocess` reads it in text mode."""
+    stream.flush()
+    assert isinstance(stream.buffer, io.BytesIO)
+    return stream.buffer.getvalue().decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+
+
+@contextlib.contextmanager
+def _as_process(
+    words: tuple[str, ...], environ: dict[str, str], folder: Path, out: io.TextIOWrapper, err: io.TextIOWrapper
+) -> Iterator[None]:
+    """Make this process look as a new one would to the program, and put everything back."""
+    threshold = gc.get_threshold()
+    with (
+        mock.patch.dict(os.environ, environ, clear=True),
+        mock.patch.object(sys, "argv", ["deployer", *words]),
+        mock.patch.object(sys, "stdin", io.StringIO()),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        contextlib.chdir(folder),
+    ):
+        try:
+            yield
+        finally:
+            gc.set_threshold(*threshold)
 
 
 def bare_environ() -> dict[str, str]:

@@ -11,14 +11,14 @@ In expected lines `…` stands for anything; a last line `(exit 4)` names the ex
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.support.project import ProjectFolder, Ran, bare_environ
 
 _STEP = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$|^<!-- later: (\d+)([hm]) -->$", re.M | re.S)
 _EXIT = re.compile(r"\(exit (\d+)\)")
@@ -63,16 +63,11 @@ class Walk:
         if program in ("cd", "export"):
             self._enter(program, rest[0])
             return
-        words = [sys.executable, "-m", "deployer", *rest] if program == "deployer" else command.words
-        hidden = ("CI", "GITHUB_", "GITLAB_", "DEPLOYER_")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-        done = subprocess.run(
-            words, cwd=self.at or self.folder, env=clean | self.environ, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=120, check=False,
-        )  # fmt: skip
+        place = ProjectFolder(self.at or self.folder, self.environ)
+        done = place.run(*rest) if program == "deployer" else _other(place, command.words)
         shown = shlex.join(command.words)
-        assert done.returncode == command.code, f"$ {shown}\n{done.stdout}{done.stderr}"
-        _compare(shown, command.expected, done.stdout + done.stderr)
+        assert done.code == command.code, f"$ {shown}\n{done.out}{done.err}"
+        _compare(shown, command.expected, done.out + done.err)
         self.commands += 1
 
     def _enter(self, program: str, word: str) -> None:
@@ -83,6 +78,14 @@ class Walk:
         else:
             name, _, value = word.partition("=")
             self.environ = {**self.environ, name: value}
+
+
+def _other(place: ProjectFolder, words: list[str]) -> Ran:
+    done = subprocess.run(
+        words, cwd=place.root, env=bare_environ() | place.environ, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def _commands(block: str) -> Iterator[Command]:

@@ -95,7 +95,7 @@ def webhook(answer: Callable[[BaseHTTPRequestHandler], None] = _ok) -> Iterator[
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         made = Webhook(f"http://127.0.0.1:{server.server_address[1]}{SECRET_PATH}")
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield made
         server.shutdown()
