@@ -107,7 +107,7 @@ def test_severity_and_type_still_stand_in_80_columns(project: ProjectFolder) -> 
 
 def test_progress_moves_on_a_terminal_and_says_rate_and_time_left(tmp_path: Path) -> None:
     """The line has count, share, rate and time left, fits, and is gone when the result stands there."""
-    with running(tmp_path / "kibana.sqlite3", rule_cost_ms=160) as kibana:
+    with running(tmp_path / "kibana.sqlite3", latency_ms=250) as kibana:
         project = against(tmp_path / "p", kibana.url)
         project.rules(60)
         seen = on_terminal(project, "apply", "-e", "s", "--yes", columns=80, **SECRET)
