@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
@@ -52,7 +54,8 @@ class Answer:
     def json(self) -> Any:
         """Return the body as a JSON value. Raises ShapeError."""
         try:
-            return _JSON.decode(self.body.decode("utf-8"))
+            with _large if len(self.body) > _LARGE else nullcontext():
+                return _JSON.decode(self.body.decode("utf-8"))
         except (ValueError, RecursionError):
             raise ShapeError(f"is not JSON ({self.headers.get('content-type') or 'no content type'})") from None
 
@@ -97,3 +100,6 @@ def _no_constant(name: str) -> NoReturn:
 
 
 _JSON = json.JSONDecoder(parse_constant=_no_constant)
+_LARGE = 1_000_000
+_large = threading.Lock()
+"""Held while a large body is text: up to four times its bytes, and one at a time is enough."""

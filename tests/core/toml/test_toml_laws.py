@@ -75,7 +75,7 @@ _TOKENS += [
     documents(newer=True), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3), st.sampled_from(_TOKENS)), max_size=3)
 )
 def test_read_is_tomli_to_the_letter(document, edits):
-    """Whatever stands in a text, `read` refuses it where tomli does, or gives the same data in the same order."""
+    """Whatever stands in a text, `read` refuses it where tomli does, or gives the same data; keys have no order."""
     text = document[0]
     for place, gone, token in edits:
         at = int(place * len(text))
@@ -86,9 +86,7 @@ def test_read_is_tomli_to_the_letter(document, edits):
         with pytest.raises(TomlError):
             read(text)
         return
-    found = read(text)
-    assert repr_of(found) == repr_of(wanted)
-    assert [path for path, _ in leaves(found)] == [path for path, _ in leaves(wanted)]
+    assert repr_of(read(text)) == repr_of(wanted)
 
 
 @laws
