@@ -10,7 +10,6 @@ from deployer.commands.target import ReadTarget
 from deployer.commands.workspace import Workspace
 from deployer.core.plan import Notes
 from deployer.executor.ledger import Holder, Lock
-from deployer.executor.recover import leftover
 
 
 def may_live(workspace: Workspace) -> Callable[[Holder], bool]:
@@ -23,6 +22,8 @@ def with_leftovers(notes: Notes, target: ReadTarget, lock: Lock) -> Notes:
     """Return the notes of a plan with what comes first where its target is locked: recovery is due, or who works."""
     if lock.state == "free":
         return notes
+    from deployer.executor.recover import leftover  # with all of the transaction, for a plan that has none before it
+
     alive = may_live(target.workspace)
     found = leftover(target.ledger, alive=alive)
     if found is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from deployer.core.checks.check import Case, Check, Finding, Repository
 from deployer.core.checks.ignores import UNUSED, Ignores, read_ignores
@@ -12,10 +13,12 @@ from deployer.core.checks.policy import Policy, Setting
 from deployer.core.checks.registry import CHECKS
 from deployer.core.rule_file import DEPRECATED, RuleFile
 from deployer.core.toml.place import path_text
-from deployer.core.toml.positions import Positions
 from deployer.errors import Problem, Severity
 
-Places = Callable[[str], Positions]
+if TYPE_CHECKING:
+    from deployer.core.toml.positions import Positions
+
+Places = Callable[[str], "Positions"]
 """Gives the places of keys in one file, by its path; asked only for files that have a finding."""
 
 

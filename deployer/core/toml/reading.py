@@ -31,7 +31,7 @@ def read(text: str) -> dict[str, Any]:
     """Return the data of a TOML text. Raises TomlError where tomli refuses it, and nothing else."""
     if not text.startswith(_MARK):
         try:
-            return rtoml.loads(text.replace("\r\n", "\n"))  # tomli does this itself
+            return rtoml.loads(text.replace("\r\n", "\n") if "\r" in text else text)  # as tomli does by itself
         except ValueError:  # no TOML, more than 80 levels deep, or a lone surrogate: tomli knows
             pass
     return _read_as_tomli_does(text)
