@@ -29,9 +29,10 @@ _MARK = "\ufeff"  # tomli refuses a byte order mark, rtoml passes it over
 
 def read(text: str) -> dict[str, Any]:
     """Return the data of a TOML text. Raises TomlError where tomli refuses it, and nothing else."""
-    if not text.startswith(_MARK):
+    lines = text.replace("\r\n", "\n") if "\r" in text else text  # tomli does so too, and refuses a lone \r
+    if not text.startswith(_MARK) and "\r" not in lines:
         try:
-            return rtoml.loads(text.replace("\r\n", "\n") if "\r" in text else text)  # as tomli does by itself
+            return rtoml.loads(lines)
         except ValueError:  # no TOML, more than 80 levels deep, or a lone surrogate: tomli knows
             pass
     return _read_as_tomli_does(text)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 import tomli
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from deployer.core.toml.amend import amend
@@ -70,6 +70,7 @@ _TOKENS += [
 ]
 
 
+@example(("", {}, 0), [(0.0, 0, "\r\r\n\n")])
 @settings(laws, max_examples=400)
 @given(
     documents(newer=True), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3), st.sampled_from(_TOKENS)), max_size=3)
