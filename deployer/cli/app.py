@@ -1,6 +1,9 @@
-"""The program: its name, its global options, and the groups that commands register with."""
+"""
+The program: its name, its global options, and the groups that commands register with.
 
-from __future__ import annotations
+Modules that define commands do without `from __future__ import annotations`: typer reads the annotations of every
+command at every start, and as texts it would have to compile each of them, which takes 15 ms.
+"""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Commands about the files of a project: init, validate, format, schema, render, pull."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Commands that change an environment, and plan, which says what they would do."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Commands that look: history, show, drift, status, report, doctor."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
