@@ -203,7 +203,7 @@ class RawServer:
         with self._guard:
             for conn in self._open:
                 with suppress(OSError):
-                    conn.shutdown(socket.SHUT_RDWR)
+                    socket.socket.shutdown(conn, socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(5)
 
@@ -226,6 +226,8 @@ class RawServer:
         with suppress(OSError), conn:
             if self._tls is not None:
                 conn = self._tls.wrap_socket(conn, server_side=True)
+                with self._guard:
+                    self._open.append(conn)  # the one below has given its socket away, and cannot end a read any more
             with conn, conn.makefile("rb") as stream:
                 while (request := _request(stream)) is not None:
                     with self._guard:
