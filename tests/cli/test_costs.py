@@ -16,10 +16,10 @@ from tests.support.sandbox import PASSWORD, ROOT, Sandbox, running
 
 RULES = 120
 COUNTED = """
-import json, sys, rtoml
+import json, sys, toml_rs
 parsed = []
-loads = rtoml.loads
-rtoml.loads = lambda text, **how: parsed.append(text) or loads(text, **how)
+loads = toml_rs.loads
+toml_rs.loads = lambda text, **how: parsed.append(text) or loads(text, **how)
 sys.argv = ["deployer", *sys.argv[1:]]
 from deployer.cli import main
 try:
