@@ -94,6 +94,27 @@ def test_a_wrong_type_is_a_problem_and_no_crash(tmp_path: Path, field: str) -> N
     assert f"rules/rule_1.toml:11:1: rule.{field}: must be a " in ran.err
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('type = "query"', 'type = "threshold"\nthreshold = {field = 3, value = 1}', "rule.threshold.field: must be"),
+        ("risk_score = 21", "risk_score = 21\nthreat = [{technique = 3}]", "rule.threat[0].technique: must be a list"),
+        ("risk_score = 21", 'risk_score = 21\nactions = [{id = "x", frequency = 3}]', "frequency: must be a table"),
+    ],
+    ids=["threshold", "threat", "actions"],
+)
+def test_a_wrong_type_further_in_is_a_problem_and_no_crash(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """The same inside of entries, which the canonical form goes through before any check."""
+    project = new_project(tmp_path)
+    path = project.rule(1)
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+
+    ran = project.run("plan", "-e", "s")
+
+    assert ran.code == 1
+    assert said in ran.err
+
+
 def test_a_mistake_in_a_rule_that_is_not_written_stops_nothing(tmp_path: Path) -> None:
     """`--only` leaves the broken rule out, and what is planned is planned."""
     project = new_project(tmp_path)
