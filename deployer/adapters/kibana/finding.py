@@ -14,7 +14,7 @@ from deployer.errors import RemoteError
 
 _TYPES = ("eql", "esql", "machine_learning", "new_terms", "query", "saved_query", "threat_match", "threshold")
 _BY_TYPE = (*(kql.equals(kql.TYPE, name) for name in _TYPES), f"not {kql.any_of(kql.TYPE, _TYPES)}")
-_PAGES_AT_ONCE = 3  # a page of 1,000 is 8 MB, several times over while it is read; with 4, 20,000 rules take 150 MB more
+_PAGES_AT_ONCE = 3  # a page of 1,000 is 8 MB, and more while it is read: with 4, 20,000 rules take 150 MB more
 _BY_ENABLED = (f"{kql.ENABLED}: true", f"not {kql.ENABLED}: true")
 
 
