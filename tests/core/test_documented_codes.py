@@ -13,6 +13,7 @@ DOCUMENTED = set(re.findall(r"`([a-z]+(?:-[a-z0-9]+)*)`", PAGE))
 
 NO_CODES = {
     *("esql-py", "esql-light", "lucene-light", "utf-8", "utf-8-sig", "your-team-detections", "soc-pager"),
+    *("tagged-union", "typed-dict", "typed-dict-field"),  # how pydantic names schemas
     *("now-7d", "now-9m", "disabled-in-source", "missing-index", "system-connector-", "not-in-space"),
 }
 """Quoted words with a hyphen that are no codes."""
