@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import gc
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def main() -> None:
     # A run builds thousands of rules and drops next to nothing in cycles: the usual threshold of 700 objects has them
     # all looked at again and again, a tenth of the time of `plan` (docs/performance.md).
     gc.set_threshold(100_000, 20, 20)
+    # Else toml-rs has its memory in huge pages: 36 MB that nobody uses. Its allocator looks here, once.
+    os.environ.setdefault("MIMALLOC_ALLOW_THP", "0")  # noqa: TID251 - set for a library, not read
     atexit.register(gc.freeze)  # else they are all looked at once more at the end: 50 ms, for memory that goes anyway
     for stream in (sys.stdout, sys.stderr):  # what is not spelled out for an old code page is escaped, never an error
         if isinstance(stream, io.TextIOWrapper):
