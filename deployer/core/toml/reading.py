@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MARK: Final = "\ufeff"  # tomli refuses a byte order mark
 _STRICT: Final = "1.0.0"
+_BRACKETS: Final = 200  # toml-rs ends the process where values are some thousand levels deep; no rule has 150 brackets
 _DEEP: Final = 50
 _LARGE: Final = 2**63
 
@@ -29,7 +30,8 @@ _LARGE: Final = 2**63
 def read(text: str) -> dict[str, Any]:
     """Return the data of a TOML text. Raises TomlError where tomli refuses it, and nothing else."""
     lines = text.replace("\r\n", "\n") if "\r" in text else text  # tomli does so too, and refuses a lone \r
-    if not text.startswith(_MARK) and "\r" not in lines:
+    brackets = lines.count("[") + lines.count("{")
+    if not text.startswith(_MARK) and "\r" not in lines and brackets <= _BRACKETS:
         try:
             data = toml_rs.loads(lines, toml_version=_STRICT)
         except ValueError:  # no TOML 1.0, or a lone surrogate: tomli knows

@@ -55,6 +55,8 @@ BROKEN = {
     "a = 1\rb = 2": (1, 6, "a carriage return stands alone"),
     "a = " + "9" * 5000: (1, 5, "too many digits"),
     "a = " + "[" * 500: (0, 0, "nested too deeply"),
+    "a = " + "[" * 200_000: (0, 0, "nested too deeply"),
+    "a = " + "{a = " * 100_000: (0, 0, "nested too deeply"),
     "a" + ".a" * 2000 + " = 1": (0, 0, "nested too deeply"),
 }
 
