@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 
 import pytest
 import tomli
@@ -82,6 +84,15 @@ def test_what_the_quick_reader_does_not_take_is_read_all_the_same():
     assert deep == []
     assert read(f"a = {2**70}") == {"a": 2**70}
     assert copy.deepcopy(read("a = 1979-05-27T07:32:00+02:00")) == tomli.loads("a = 1979-05-27T07:32:00+02:00")
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 200_000, "a = " + "{b=" * 200_000, "[" + "a." * 200_000 + "b]"])
+def test_no_depth_ends_the_process(text):
+    """In a process of its own: a stack that is full is no exception, it takes the test run with it."""
+    program = "import sys; from deployer.core.toml import read, TomlError\n"
+    program += "try: read(sys.stdin.read())\nexcept TomlError as exc: print(exc.message)"
+    done = subprocess.run([sys.executable, "-c", program], input=text, capture_output=True, text=True, check=True)
+    assert "nested too deeply" in done.stdout
 
 
 def test_a_message_of_tomli_that_we_do_not_know_is_passed_on():
