@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deployer.core.canonical import canonical_json
@@ -104,6 +104,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @example("threshold", {"threshold": {"field": 1}})
 @example("query", {"threat": [{"technique": 1}]})
 @example("query", {"threat": [{"technique": [{"subtechnique": 1}]}]})
