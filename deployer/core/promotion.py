@@ -154,6 +154,8 @@ class Gatekeeper:
 
 def still_waits(policy: PromotionPolicy, since: datetime, now: datetime, word: str = "runs for") -> str:
     """Return how long the soak of what began at `since` still takes, "" once it is over."""
+    if not policy.soak:  # clocks differ by a second, which is nobody's wait
+        return ""
     left = since + timedelta(seconds=policy.soak) - now
     if left <= timedelta(0):
         return ""
