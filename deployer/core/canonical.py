@@ -1,8 +1,8 @@
 """
 One text for one value: what is compared, hashed, stored and signed.
 
-Canonical JSON is UTF-8, sorted keys, no spaces, no ASCII escapes. Values are compared by this text and not as Python
-objects, because Python says `{"a": 1} == {"a": True}`.
+Canonical JSON is UTF-8, sorted keys, no spaces, no ASCII escapes. Values are compared as their texts would be (`same`)
+and not as Python objects, because Python says `{"a": 1} == {"a": True}`.
 """
 
 from __future__ import annotations
