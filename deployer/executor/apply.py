@@ -45,6 +45,7 @@ def apply(plan: Plan, run: Run) -> Applied:
     head = tx.lease.acquire(run.holder, run.run_id, left=lambda lock: _left(tx, lock), interrupted=run.interrupted)
     with lock_kept_if_broken(tx):
         finish(tx, head)
+        _refuse_done(tx, head.record)
         _refuse_held(tx, head.record)
         with common_lock(tx):
             _prepare(tx)
@@ -157,6 +158,13 @@ def _refuse_stale(tx: Transaction) -> None:
         shown = [f'"{tx.plan.label(rule_id).name}" {words}' for rule_id, words in list(stale.items())[: ending.SHOWN]]
         more = f" (and {len(stale) - ending.SHOWN} more)" if len(stale) > ending.SHOWN else ""
         raise RefusedError(f"the plan is stale: {'; '.join(shown)}{more}", Refusal.STALE, hint="plan again")
+
+
+def _refuse_done(tx: Transaction, head: Record | None) -> None:
+    """Raise RefusedError (stale) if the last deployment carried out this very plan: a saved plan is for once."""
+    if head is not None and head.plan == tx.plan.digest and head.number != tx.plan.base:
+        message = f"this plan was carried out already, as deployment #{head.number}; nothing was changed"
+        raise RefusedError(message, Refusal.STALE, hint="plan again")
 
 
 def _refuse_held(tx: Transaction, head: Record | None) -> None:

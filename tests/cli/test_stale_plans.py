@@ -129,6 +129,27 @@ def test_a_planned_field_that_somebody_edited_is_refused_by_name(tmp_path: Path,
     assert wrote(kibana) == before
 
 
+def test_a_saved_plan_is_for_once(tmp_path: Path, kibana: Sandbox) -> None:
+    """Applied again it is refused by the number of its deployment; made anew, the same change is another plan."""
+    project, path = planned(tmp_path, kibana, OTHER)
+    query = body(kibana, 1)["query"]
+    assert project.run("apply", path, **SECRET).code == 0
+    before = wrote(kibana)
+
+    ran = project.run("apply", path, "--json", **SECRET)
+
+    assert (ran.code, ran.document["refusal"]) == (4, "stale")
+    assert "carried out already, as deployment #2" in ran.err
+    assert wrote(kibana) == before
+    for number in range(1, CHANGED + 1):  # somebody takes it back by hand: git does it again, with the same digest
+        patched(kibana, number, query=query)
+    them = [word for number in range(1, CHANGED + 1) for word in ("--only", f"id:{rule_id(number)}")]
+    ran = project.run("apply", "-e", "s", "--yes", "--take", "git", *them, "--json", **SECRET)
+    assert ran.code == 0, ran.err
+    assert ran.document["targets"][0]["digest"] == json.loads(Path(path).read_text("utf-8"))["plan"]["digest"]
+    assert {body(kibana, number)["query"].strip() for number in range(1, CHANGED + 1)} == {"event.action : changed"}
+
+
 @pytest.mark.parametrize("happened", ["gone", "retyped"])
 def test_a_planned_rule_that_is_gone_or_has_another_type_is_refused(
     tmp_path: Path, kibana: Sandbox, happened: str
