@@ -62,10 +62,10 @@ def same(a: Any, b: Any) -> bool:
         if isinstance(a, str) or isinstance(b, str):  # the text of a StrEnum is that of its value
             return isinstance(a, str) and isinstance(b, str) and a == b
         return canonical_json(a) == canonical_json(b)
-    if kind is dict:
-        return len(a) == len(b) and all(name in b and same(value, b[name]) for name, value in a.items())
-    if kind is list:
-        return len(a) == len(b) and all(map(same, a, b))
     if kind is str or kind is int or kind is bool:
         return bool(a == b)
+    if kind is dict:
+        return a.keys() == b.keys() and all(map(same, a.values(), map(b.__getitem__, a)))
+    if kind is list:
+        return len(a) == len(b) and all(map(same, a, b))
     return canonical_json(a) == canonical_json(b)
