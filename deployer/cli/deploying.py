@@ -20,7 +20,7 @@ from deployer.cli.options import (
     Take,
     Wait,
     Yes,
-    environments,
+    env_option,
 )
 
 
@@ -73,16 +73,7 @@ def plan(
 def apply(
     ctx: typer.Context,
     plan_file: Annotated[Path | None, typer.Argument(help="A plan saved by plan -o; it needs no work tree.")] = None,
-    env: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--env",
-            "-e",
-            metavar="ENV[/SPACE]",
-            autocompletion=environments,
-            help="Plan this target, then apply; repeats, takes globs.",
-        ),
-    ] = None,
+    env: Annotated[list[str] | None, env_option("Plan this target, then apply; repeats, takes globs.")] = None,
     only: Only = None,
     yes: Yes = False,
     expect: Annotated[
@@ -92,10 +83,8 @@ def apply(
     adopt: Adopt = False,
     take: Take = None,
     reason: Reason = "",
-    wait: Annotated[str, typer.Option("--wait", metavar="TIME", help="Wait this long for a held lock: 5m.")] = "",
-    recover_first: Annotated[
-        bool, typer.Option("--recover", help="Undo an interrupted apply first, if there is one.")
-    ] = False,
+    wait: Wait = "",
+    recover_first: RecoverFirst = False,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Of several targets: stop at the first that fails.")
     ] = False,

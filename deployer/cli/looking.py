@@ -10,7 +10,7 @@ from deployer.cli.boundary import workspace_of
 from deployer.cli.options import (
     Envs,
     Json,
-    environments,
+    env_option,
 )
 
 
@@ -43,16 +43,7 @@ def history(
 def show(
     ctx: typer.Context,
     what: Annotated[list[str] | None, typer.Argument(metavar="N | rule ID", help="A deployment, or a rule.")] = None,
-    env: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--env",
-            "-e",
-            metavar="ENV[/SPACE]",
-            autocompletion=environments,
-            help="Where to look; default: everywhere; repeats.",
-        ),
-    ] = None,
+    env: Annotated[list[str] | None, env_option("Where to look; default: everywhere; repeats.")] = None,
     at: Annotated[str, typer.Option("--at", metavar="TIME", help="What ran at this moment.")] = "",
     json_: Json = False,
 ) -> None:
@@ -95,16 +86,7 @@ def status(
 )
 def report(
     ctx: typer.Context,
-    env: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--env",
-            "-e",
-            metavar="ENV[/SPACE]",
-            autocompletion=environments,
-            help="The targets to look at; without any, only the repository.",
-        ),
-    ] = None,
+    env: Annotated[list[str] | None, env_option("The targets to look at; without any, only the repository.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="The HTML page; default: report.html.")
     ] = None,

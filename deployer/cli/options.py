@@ -1,7 +1,7 @@
 """Options that several commands share, and how the shell completes them."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,16 +18,12 @@ def one_of(*words: str) -> Callable[[str], list[str]]:
     return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
-Envs = Annotated[
-    list[str],
-    typer.Option(
-        "--env",
-        "-e",
-        metavar="ENV[/SPACE]",
-        autocompletion=environments,
-        help="The environment or target; repeats, takes globs.",
-    ),
-]
+def env_option(words: str, metavar: str = "ENV[/SPACE]") -> Any:
+    """Return the option that names environments or targets, with what it means to the command."""
+    return typer.Option("--env", "-e", metavar=metavar, autocompletion=environments, help=words)
+
+
+Envs = Annotated[list[str], env_option("The environment or target; repeats, takes globs.")]
 Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="SELECTOR", help="Narrow to rules like id:…, tag:…, path:…; repeats."),

@@ -10,7 +10,7 @@ from deployer.cli.boundary import console_of, globals_of, workspace_of
 from deployer.cli.options import (
     Json,
     Yes,
-    environments,
+    env_option,
 )
 
 
@@ -44,12 +44,7 @@ def sandbox_serve(
 @sandbox.command("reset", epilog="Example: deployer sandbox reset -e sandbox --yes")
 def sandbox_reset(
     ctx: typer.Context,
-    env: Annotated[
-        str,
-        typer.Option(
-            "--env", "-e", metavar="ENV", autocompletion=environments, help="The sandbox environment to empty."
-        ),
-    ] = "sandbox",
+    env: Annotated[str, env_option("The sandbox environment to empty.", "ENV")] = "sandbox",
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
@@ -63,12 +58,7 @@ def sandbox_reset(
 def sandbox_seed(
     ctx: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="FOLDER|NDJSON", help="An export of Kibana, or a folder of them.")],
-    env: Annotated[
-        str,
-        typer.Option(
-            "--env", "-e", metavar="ENV[/SPACE]", autocompletion=environments, help="The sandbox environment to fill."
-        ),
-    ] = "sandbox",
+    env: Annotated[str, env_option("The sandbox environment to fill.")] = "sandbox",
     json_: Json = False,
 ) -> None:
     """Load exported rules, prebuilt ones included, exception lists and connectors into a sandbox."""
@@ -86,16 +76,7 @@ def sandbox_edit(
     assignments: Annotated[
         list[str], typer.Argument(metavar="KEY=VALUE...", help="JSON or plain text; += and -= change a list.")
     ],
-    env: Annotated[
-        str,
-        typer.Option(
-            "--env",
-            "-e",
-            metavar="ENV[/SPACE]",
-            autocompletion=environments,
-            help="The sandbox environment to edit in.",
-        ),
-    ] = "sandbox",
+    env: Annotated[str, env_option("The sandbox environment to edit in.")] = "sandbox",
     user: Annotated[str, typer.Option("--as", metavar="USER", help="The analyst: soc-day or soc-night.")] = "soc-day",
     json_: Json = False,
 ) -> None:

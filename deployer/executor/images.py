@@ -63,7 +63,7 @@ def image_of(found: Content, body: Mapping[str, Any]) -> str:
 def says_the_same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     """
     Say whether two bodies have one image but for `enabled`: they differ in nothing but that and what the server owns.
-    A tenth of the time of a digest; False says nothing, Kibana may have spelled the same thing in two ways.
+    A quarter of the time of a digest; False says nothing, Kibana may have spelled the same thing in two ways.
     """
     ours = (a.keys() | b.keys()) - _NOT_IN_IT
     return all(name in a and name in b and same(a[name], b[name]) for name in ours)

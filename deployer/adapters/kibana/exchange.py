@@ -54,7 +54,7 @@ class Answer:
     def json(self) -> Any:
         """Return the body as a JSON value. Raises ShapeError."""
         try:
-            with _large if len(self.body) > _LARGE else nullcontext():
+            with _one_at_a_time if len(self.body) > _LARGE else nullcontext():
                 return _JSON.decode(self.body.decode("utf-8"))
         except (ValueError, RecursionError):
             raise ShapeError(f"is not JSON ({self.headers.get('content-type') or 'no content type'})") from None
@@ -101,5 +101,5 @@ def _no_constant(name: str) -> NoReturn:
 
 _JSON = json.JSONDecoder(parse_constant=_no_constant)
 _LARGE = 1_000_000
-_large = threading.Lock()
-"""Held while a large body is text: up to four times its bytes, and one at a time is enough."""
+_one_at_a_time = threading.Lock()
+"""Held while a large body is text, which takes up to four times its bytes."""

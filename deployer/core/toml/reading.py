@@ -2,8 +2,8 @@
 Reading TOML: quickly where it is right; where it is not, with an error that a person who never saw Python can act on.
 
 tomli decides: everything that it accepts is accepted, what it refuses is refused, and its data is the data. toml-rs,
-held to the letter of TOML 1.0, reads the same six times as fast (a law in tests/core/toml) and is asked first; what it
-does not take, and what is out of the ordinary, goes to tomli.
+held to the letter of TOML 1.0, reads the same in a quarter of the time (a law in tests/core/toml) and is asked first;
+what it does not take, and what is out of the ordinary, goes to tomli.
 A syntax error becomes one `TomlError` with line and column; the commonest mistakes (a Windows path in "…", a key that
 comes twice, a string that is never closed) are explained in our own words.
 """
